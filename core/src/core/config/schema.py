@@ -1,0 +1,108 @@
+"""Everything a config can say, as one typed object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+from attrs import field, frozen
+
+from core.config.recipe import Recipe
+from core.config.sections.data import DataConfig
+from core.config.sections.loggers import LogConfig
+from core.config.sections.optimizer import OptimizerConfig
+from core.config.sections.runner import RunnerConfig
+from core.config.sections.tables import AutoScaleLr, CustomImports, PluginSwitches
+
+
+def plain(default: Any) -> Any:
+    """Declare a key whose value needs no more than its type."""
+    return field(default=default, metadata={"plain": True})
+
+
+@frozen(kw_only=True)
+class RunConfig:
+    """A checked config: nothing in it is built yet.
+
+    Args:
+        model: the model.
+        data: datasets and how they are loaded.
+        optimizer: the optimizer or optimizers with their constructors; None for a model that steps its own.
+        optimizer_config: the hook that steps the optimizer; with `fp16` it is the mixed-precision one.
+        lr_config: the LR updater.
+        momentum_config: the momentum updater.
+        runner: the runner, its kind and its length.
+        workflow: phases and their lengths, such as `[('train', 1), ('val', 1)]`.
+        checkpoint_config: the hook that saves.
+        log_config: the logger hooks and their common interval.
+        evaluation: the hook that evaluates on one process.
+        dist_evaluation: the same on several.
+        custom_hooks: further hooks.
+        custom_imports: modules that are imported before anything is looked up.
+        fp16: its table where there is one, be it empty: the forward pass is autocast.
+        work_dir: where the run writes; None for the default.
+        resume_from: a checkpoint with which everything goes on.
+        load_from: a checkpoint of which only the weights are taken; `resume_from` wins.
+        auto_resume: go on with the newest checkpoint of the work directory.
+        resume: True as `auto_resume`, a path as `resume_from`.
+        seed: seeds every generator; None draws one.
+        deterministic: ask torch for deterministic algorithms.
+        log_level: name or number of the least level that is logged.
+        dist_params: `backend` and further arguments of torch's process group.
+        find_unused_parameters: passed to DistributedDataParallel.
+        cudnn_benchmark: let cuDNN try which algorithm is fastest.
+        opencv_num_threads: OpenCV's threads, set where OpenCV is imported.
+        mp_start_method: how loader workers are started.
+        gpu_ids: GPUs of a run in one process; the first is used.
+        exp_name: name of the run in log and checkpoints.
+        auto_scale_lr: scales the lr to the total batch size.
+        device: such as `cpu` or `cuda:1`; None finds one.
+        plugins: which distributions may take part.
+        variables: the user's own top-level names.
+    """
+
+    model: Recipe | None = None
+    data: DataConfig = field(factory=DataConfig)
+    optimizer: OptimizerConfig | None = None
+    optimizer_config: Recipe | None = None
+    lr_config: Recipe | None = None
+    momentum_config: Recipe | None = None
+    runner: RunnerConfig | None = None
+    workflow: list[tuple[str, int]] = plain([("train", 1)])
+    checkpoint_config: Recipe | None = None
+    log_config: LogConfig = field(factory=LogConfig)
+    evaluation: Recipe | None = None
+    dist_evaluation: Recipe | None = None
+    custom_hooks: list[Recipe] = field(factory=list)
+    custom_imports: CustomImports | None = plain(None)
+    fp16: Mapping[str, Any] | None = plain(None)
+    work_dir: str | None = plain(None)
+    resume_from: str | None = plain(None)
+    load_from: str | None = plain(None)
+    auto_resume: bool = plain(False)
+    resume: bool | str | None = plain(None)
+    seed: int | None = plain(None)
+    deterministic: bool = plain(False)
+    log_level: str | int = plain("INFO")
+    dist_params: Mapping[str, Any] | None = plain(None)
+    find_unused_parameters: bool = plain(False)
+    cudnn_benchmark: bool = plain(False)
+    opencv_num_threads: int | None = plain(None)
+    mp_start_method: Literal["fork", "spawn", "forkserver"] | None = plain(None)
+    gpu_ids: list[int] | None = plain(None)
+    exp_name: str | None = plain(None)
+    auto_scale_lr: AutoScaleLr | None = plain(None)
+    device: str | None = plain(None)
+    plugins: PluginSwitches | None = plain(None)
+    variables: Mapping[str, Any] = field(factory=dict, repr=False)
+
+
+# Keys that are read with another section, or that other names stand for.
+ALIASES = ("optimizers", "total_epochs", "total_iters")
+
+
+def known_keys() -> tuple[str, ...]:
+    """Return every top-level key that means something."""
+    derived = {"dist_evaluation", "variables"}
+    return (*(a.name for a in attrs.fields(RunConfig) if a.name not in derived), *ALIASES)

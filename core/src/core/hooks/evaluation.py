@@ -1,0 +1,265 @@
+"""Evaluation during training: the model's results go to the dataset, the best weights are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from core.checkpoint.listing import forget_checkpoint
+from core.checkpoint.weights import check_file_client
+from core.errors import HookError, WriteError
+from core.hooks.base import Hook
+from core.hooks.best_score import GREATER_KEYS, LESS_KEYS, Rule, infer_rule, is_better
+from core.hooks.checkpoint import settle_out_dir
+from core.hooks.logger import LoggerHook
+from core.hooks.predict import collect_results, predict
+from core.hooks.protocol import Runner
+from core.suggest import did_you_mean
+
+
+class EvalHook(Hook):
+    """Evaluate the model on a loader every `interval` epochs or iterations.
+
+    Args:
+        dataloader: whose dataset has `evaluate(results, logger=, **eval_kwargs)`, which answers with a dict
+            of metrics.
+        start: the first epoch or iteration to evaluate after; a run that begins there or later is
+            evaluated before training too. None begins with the first interval.
+        interval: epochs or iterations between two evaluations.
+        by_epoch: which of the two is counted.
+        save_best: the metric whose best weights are kept as `best_<metric>_epoch_N.pth`; `auto` for the
+            first one; None for none.
+        rule: `greater` or `less`: which is better; None tells it from the metric's name.
+        test_fn: `(model, dataloader)` to the list of results; default `core.hooks.predict.predict`.
+        greater_keys: names or parts of names of metrics whose greater values are better.
+        less_keys: those whose smaller values are.
+        out_dir: the folder for the best weights, to which the last part of the work directory's path is
+            appended; default the work directory.
+        file_client_args: only the local disk is supported.
+        **eval_kwargs: passed to `dataset.evaluate`.
+
+    Raises:
+        HookError: if an option is out of its range or the dataset cannot evaluate.
+        UnknownRuleError: if `save_best` tells no direction and there is no `rule`.
+    """
+
+    def __init__(
+        self,
+        dataloader: Any,
+        start: int | None = None,
+        interval: int = 1,
+        by_epoch: bool = True,
+        save_best: str | None = None,
+        rule: Rule | None = None,
+        test_fn: Callable[[Any, Any], list[Any]] | None = None,
+        greater_keys: str | Sequence[str] | None = None,
+        less_keys: str | Sequence[str] | None = None,
+        out_dir: str | None = None,
+        file_client_args: dict[str, Any] | None = None,
+        **eval_kwargs: Any,
+    ) -> None:
+        if not hasattr(dataloader, "dataset"):
+            raise HookError(f"dataloader must be a DataLoader, got {type(dataloader).__name__}")
+        if not callable(getattr(dataloader.dataset, "evaluate", None)):
+            raise HookError(
+                f"{type(dataloader.dataset).__name__} cannot be evaluated on: it has no evaluate(results, **kw)"
+            )
+        if isinstance(interval, bool) or not isinstance(interval, int) or interval <= 0:
+            raise HookError(f"evaluation interval must be a positive whole number, got {interval!r}")
+        if not isinstance(by_epoch, bool):
+            raise HookError(f"by_epoch must be True or False, got {by_epoch!r}")
+        if start is not None and start < 0:
+            raise HookError(f"evaluation start must not be negative, got {start!r}")
+        if save_best is not None and not isinstance(save_best, str):
+            raise HookError(f"save_best must be the name of a metric, 'auto' or None, got {save_best!r}")
+        if rule not in (None, "greater", "less"):
+            raise HookError(f"rule must be 'greater' or 'less', got {rule!r}")
+        check_file_client(file_client_args)
+        self.dataloader = dataloader
+        self.start = start
+        self.interval = interval
+        self.by_epoch = by_epoch
+        self.save_best = save_best
+        self.test_fn = test_fn or predict
+        self.greater_keys = _keys(greater_keys, GREATER_KEYS)
+        self.less_keys = _keys(less_keys, LESS_KEYS)
+        self.out_dir = out_dir
+        self.eval_kwargs = eval_kwargs
+        self.initial_flag = True
+        self.rule: Rule | None = rule
+        self.key_indicator: str | None = None
+        self.best_ckpt_path: str | None = None
+        if save_best is not None:
+            self._init_rule(rule, save_best)
+
+    def _init_rule(self, rule: Rule | None, key_indicator: str) -> None:
+        if rule is None and key_indicator != "auto":
+            rule = infer_rule(key_indicator, self.greater_keys, self.less_keys)
+        self.rule = rule
+        self.key_indicator = key_indicator
+
+    def before_run(self, runner: Runner) -> None:
+        """Settle where the best weights go, and recall those of a resumed run."""
+        if self.save_best is None:
+            return
+        self.out_dir = settle_out_dir(self.out_dir, runner)
+        if runner.meta is None:
+            runner.meta = {}
+        messages = runner.meta.setdefault("hook_msgs", {})
+        self.best_ckpt_path = messages.get("best_ckpt")
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Evaluate before training, if the run begins at or after `start`."""
+        if self.by_epoch and self.initial_flag:
+            if self.start is not None and runner.epoch >= self.start:
+                self.after_train_epoch(runner)
+            self.initial_flag = False
+
+    def before_train_iter(self, runner: Runner) -> None:
+        """Evaluate before training, if the run begins at or after `start`."""
+        if not self.by_epoch and self.initial_flag:
+            if self.start is not None and runner.iter >= self.start:
+                self.after_train_iter(runner)
+            self.initial_flag = False
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Evaluate, if epochs are counted and one is due."""
+        if self.by_epoch and self._should_evaluate(runner):
+            self._do_evaluate(runner)
+
+    def after_train_iter(self, runner: Runner) -> None:
+        """Evaluate, if iterations are counted and one is due."""
+        if not self.by_epoch and self._should_evaluate(runner):
+            # The loggers come after this hook: what training has logged must not mix with the metrics.
+            for other in runner.hooks:
+                if isinstance(other, LoggerHook):
+                    other.after_train_iter(runner)
+            runner.log_buffer.clear()
+            self._do_evaluate(runner)
+
+    def _should_evaluate(self, runner: Runner) -> bool:
+        done = (runner.epoch if self.by_epoch else runner.iter) + 1
+        if self.start is None:
+            return done % self.interval == 0
+        return done >= self.start and (done - self.start) % self.interval == 0
+
+    def _do_evaluate(self, runner: Runner) -> None:
+        results = self.test_fn(runner.model, self.dataloader)
+        self._judge(runner, results)
+
+    def _judge(self, runner: Runner, results: list[Any]) -> None:
+        runner.log_buffer.output["eval_iter_num"] = len(self.dataloader)
+        score = self.evaluate(runner, results)
+        if self.save_best is not None and score is not None:
+            self._save_ckpt(runner, score)
+
+    def evaluate(self, runner: Runner, results: list[Any]) -> Any:
+        """Have the dataset judge the results, log its metrics, and return the one `save_best` names.
+
+        Raises:
+            HookError: if that metric is not among them.
+        """
+        metrics = self.dataloader.dataset.evaluate(results, logger=runner.logger, **self.eval_kwargs)
+        runner.log_buffer.output.update(metrics)
+        runner.log_buffer.ready = True
+        if self.save_best is None:
+            return None
+        if not metrics:
+            warnings.warn("the dataset answered without metrics: no best weights are kept this time", stacklevel=2)
+            return None
+        if self.key_indicator == "auto":
+            self._init_rule(self.rule, next(iter(metrics)))
+        if self.key_indicator not in metrics:
+            hint = did_you_mean(str(self.key_indicator), metrics)
+            raise HookError(
+                f"save_best: the dataset gives no {self.key_indicator!r} but {', '.join(metrics)}{hint}"
+            )
+        return metrics[self.key_indicator]
+
+    def _save_ckpt(self, runner: Runner, key_score: Any) -> None:
+        if runner.meta is None or self.rule is None:
+            raise HookError("save_best needs before_run to have been called")
+        unit, number = ("epoch", runner.epoch + 1) if self.by_epoch else ("iter", runner.iter + 1)
+        messages = runner.meta.setdefault("hook_msgs", {})
+        if not is_better(self.rule, key_score, messages.get("best_score")):
+            return
+        messages["best_score"] = key_score
+        previous, folder = self.best_ckpt_path, str(self.out_dir)
+        name = f"best_{self.key_indicator}_{unit}_{number}.pth".replace(os.sep, "_")
+        self.best_ckpt_path = messages["best_ckpt"] = os.path.join(folder, name)
+        # The old one goes when the new one is whole.
+        runner.save_checkpoint(folder, filename_tmpl=name.replace("{", "{{").replace("}", "}}"), create_symlink=False)
+        if previous and previous != self.best_ckpt_path and os.path.isfile(previous):
+            forget_checkpoint(previous)
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    os.remove(previous)
+                except PermissionError as error:
+                    raise WriteError(f"{previous} cannot be removed: {error.strerror}") from error
+            runner.logger.info("The previous best checkpoint %s was removed", previous)
+        runner.logger.info("Now best checkpoint is saved as %s.", name)
+        runner.logger.info("Best %s is %.4f at %d %s.", self.key_indicator, key_score, number, unit)
+
+
+class DistEvalHook(EvalHook):
+    """Evaluate on several processes, each on its part of the data; the first one judges.
+
+    Args:
+        dataloader: whose sampler gives this process its part, in turns.
+        broadcast_bn_buffer: whether the running statistics of the first process are used by all.
+        tmpdir: taken over from MMCV; results travel through the process group instead.
+        gpu_collect: likewise without effect.
+        **kwargs: the options of `EvalHook`.
+    """
+
+    def __init__(
+        self,
+        dataloader: Any,
+        start: int | None = None,
+        interval: int = 1,
+        by_epoch: bool = True,
+        save_best: str | None = None,
+        rule: Rule | None = None,
+        test_fn: Callable[[Any, Any], list[Any]] | None = None,
+        greater_keys: str | Sequence[str] | None = None,
+        less_keys: str | Sequence[str] | None = None,
+        broadcast_bn_buffer: bool = True,
+        tmpdir: str | None = None,
+        gpu_collect: bool = False,
+        out_dir: str | None = None,
+        file_client_args: dict[str, Any] | None = None,
+        **eval_kwargs: Any,
+    ) -> None:
+        super().__init__(
+            dataloader,
+            start=start,
+            interval=interval,
+            by_epoch=by_epoch,
+            save_best=save_best,
+            rule=rule,
+            test_fn=test_fn,
+            greater_keys=greater_keys,
+            less_keys=less_keys,
+            out_dir=out_dir,
+            file_client_args=file_client_args,
+            **eval_kwargs,
+        )
+        self.broadcast_bn_buffer = broadcast_bn_buffer
+        self.tmpdir = tmpdir
+        self.gpu_collect = gpu_collect
+
+    def _do_evaluate(self, runner: Runner) -> None:
+        results = collect_results(
+            runner.model, self.dataloader, self.test_fn, broadcast_buffers=self.broadcast_bn_buffer
+        )
+        if runner.rank == 0:
+            self._judge(runner, results)
+
+
+def _keys(given: str | Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
+    if given is None:
+        return tuple(default)
+    return (given,) if isinstance(given, str) else tuple(given)

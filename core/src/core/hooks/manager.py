@@ -1,0 +1,207 @@
+"""The hooks of one runner: pluggy declares and orders them, tuples of bound methods call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pluggy
+
+from core.component import Provider, provider_of
+from core.errors import HookError
+from core.hooks.adapter import HookAdapter
+from core.hooks.points import POINTS
+from core.hooks.priority import Priority, get_priority, priority_label
+from core.hooks.specs import PROJECT, HookSpecs
+from core.suggest import did_you_mean
+
+Call = Callable[[Any], Any]
+
+
+class HookManager:
+    """Registers hooks in the order of their priority and calls them at the points of a run.
+
+    Each point is frozen into a tuple of bound methods when it is first called; a hook that is registered
+    later thaws them. A point that a wrapper surrounds goes through pluggy itself.
+
+    Args:
+        extra_points: names of points that the runner calls beyond those of `HookSpecs`.
+    """
+
+    def __init__(self, extra_points: tuple[str, ...] = ()) -> None:
+        self.extra_points = extra_points
+        self.adapters: list[HookAdapter] = []
+        self._pluggy = pluggy.PluginManager(PROJECT)
+        self._frozen: dict[str, tuple[Call, ...]] = {}
+        self._begun: list[HookAdapter] = []
+
+    @property
+    def hooks(self) -> list[Any]:
+        """All hooks, in the order in which they run."""
+        return [adapter.hook for adapter in self.adapters]
+
+    def register(
+        self,
+        hook: Any,
+        priority: int | str | Priority = Priority.NORMAL,
+        provider: Provider | None = None,
+    ) -> HookAdapter:
+        """Add a hook behind those of the same or a smaller priority number.
+
+        Args:
+            hook: any object with methods named after hook points.
+            priority: a number from 0 to 100 or a name.
+            provider: where it comes from; None looks it up.
+
+        Raises:
+            HookError: if the priority is unknown or the hook marked `tryfirst` or `trylast`.
+        """
+        number = get_priority(priority)
+        adapter = HookAdapter(hook, number, provider or provider_of(type(hook)), self.extra_points)
+        place = len(self.adapters)
+        while place and self.adapters[place - 1].priority > number:
+            place -= 1
+        self.adapters.insert(place, adapter)
+        self._frozen.clear()
+        return adapter
+
+    def check(self) -> None:
+        """Refuse misspelt hook points.
+
+        Raises:
+            HookError: naming hook, method and the point that was probably meant.
+        """
+        self._declare()
+        try:
+            self._pluggy.check_pending()
+        except pluggy.PluginValidationError as error:
+            lines = [
+                f"{adapter.name}.{name}: no hook point of that name; did you mean {meant!r}?"
+                for adapter in self.adapters
+                for name, meant in adapter.misspelt.items()
+            ]
+            raise HookError("\n".join(lines)) from error
+
+    def calls(self, point: str) -> tuple[Call, ...]:
+        """Return what a point calls, in order.
+
+        Raises:
+            HookError: if there is no such point but a near one, and no hook has a method of that name.
+        """
+        frozen = self._frozen.get(point)
+        if frozen is None:
+            frozen = self._frozen[point] = self._freeze(point)
+        return frozen
+
+    def call(self, point: str, runner: Any) -> None:
+        """Call a point of every hook that implements it, in order; an error bears a note on where it arose."""
+        calls = self._frozen.get(point)
+        if calls is None:
+            calls = self.calls(point)
+        if not calls:
+            return
+        call: Call | None = None
+        try:
+            for call in calls:
+                call(runner)
+        except Exception as error:
+            self._note(error, point, runner, call)
+            raise
+
+    def begin(self, runner: Any) -> None:
+        """Call `before_run` of every hook, remembering which began, since those are torn down."""
+        self.check()
+        calls = self.calls("before_run")
+        plain = {adapter.bound.get("before_run"): adapter for adapter in self.adapters}
+        if any(call not in plain for call in calls):
+            self._begun = list(self.adapters)
+            self.call("before_run", runner)
+            return
+        self._begun = []
+        for adapter in list(self.adapters):
+            self._begun.append(adapter)
+            method = adapter.bound.get("before_run")
+            if method is not None:
+                try:
+                    method(runner)
+                except Exception as error:
+                    self._note(error, "before_run", runner, method)
+                    raise
+
+    def end(self, runner: Any, error: BaseException | None) -> BaseException | None:
+        """Tear down every hook that began, in reverse order, after telling each about `error`.
+
+        Returns:
+            the first error: `error` itself, with what failed later as notes, or the first failure of a
+            teardown, or None.
+        """
+        begun, self._begun = self._begun, []
+        # Hooks that were added while the run went on have nothing to begin, but may have something to close.
+        begun += [adapter for adapter in self.adapters if begun and adapter not in begun]
+        first = error
+        endings: list[tuple[str, tuple[Any, ...]]] = [("teardown", (runner,))]
+        if error is not None:
+            endings.insert(0, ("on_exception", (runner, error)))
+        for point, arguments in endings:
+            for adapter in reversed(begun):
+                method = adapter.bound.get(point)
+                if method is None:
+                    continue
+                try:
+                    method(*arguments)
+                except Exception as failure:
+                    if first is None:
+                        self._note(failure, point, runner, method)
+                        first = failure
+                    else:
+                        first.add_note(
+                            f"then {adapter.name}.{point} ({adapter.provider}) failed too: "
+                            f"{type(failure).__name__}: {failure}"
+                        )
+        return first
+
+    def describe(self) -> str:
+        """Return a table of all hooks in order: priority, name, provider, points."""
+        rows = [
+            (priority_label(adapter.priority), adapter.name, str(adapter.provider), ", ".join(adapter.bound))
+            for adapter in self.adapters
+        ]
+        widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+        return "\n".join(
+            "  ".join((*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3])).rstrip()
+            for row in rows
+        )
+
+    def _declare(self) -> None:
+        self._pluggy = pluggy.PluginManager(PROJECT)
+        self._pluggy.add_hookspecs(HookSpecs)
+        # pluggy calls what was registered last first.
+        for adapter in reversed(self.adapters):
+            self._pluggy.register(adapter)
+
+    def _freeze(self, point: str) -> tuple[Call, ...]:
+        if point not in POINTS:
+            return self._foreign(point)
+        if not self._frozen:
+            self._declare()
+        caller = getattr(self._pluggy.hook, point)
+        implementations = caller.get_hookimpls()
+        if any(impl.wrapper or impl.hookwrapper for impl in implementations):
+            return (lambda runner: caller(runner=runner),)
+        return tuple(impl.plugin.bound[point] for impl in reversed(implementations))
+
+    def _foreign(self, point: str) -> tuple[Call, ...]:
+        """Collect the hooks that have a point which only a user's runner calls."""
+        found = tuple(
+            getattr(adapter.hook, point) for adapter in self.adapters if hasattr(adapter.hook, point)
+        )
+        hint = did_you_mean(point, POINTS, cutoff=0.88)
+        if not found and hint and point not in self.extra_points:
+            raise HookError(f"no hook point named {point!r}{hint}")
+        return found
+
+    def _note(self, error: Exception, point: str, runner: Any, call: Call | None) -> None:
+        owner = next((a for a in self.adapters if a.bound.get(point) == call), None)
+        who = f"hook {owner.name} ({owner.provider})" if owner else "a hook"
+        where = f"epoch {runner.epoch + 1}, iteration {runner.iter + 1}"
+        error.add_note(f"raised by {who} at {point}, {where}")

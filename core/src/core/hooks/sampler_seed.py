@@ -1,0 +1,21 @@
+"""Telling the sampler which epoch begins, so that each has its own order."""
+
+from __future__ import annotations
+
+from core.hooks.base import Hook
+from core.hooks.define import hook
+from core.hooks.protocol import Runner
+
+
+@hook
+class DistSamplerSeedHook(Hook):
+    """Call `set_epoch` of the training loader's sampler or batch sampler before each epoch."""
+
+    def before_epoch(self, runner: Runner) -> None:
+        """Hand the epoch on to whatever of the loader takes it."""
+        loader = runner.data_loader
+        for owner in (getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)):
+            for sampler in (owner, getattr(owner, "sampler", None)):
+                if hasattr(sampler, "set_epoch"):
+                    sampler.set_epoch(runner.epoch)
+                    return

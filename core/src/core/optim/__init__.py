@@ -1,0 +1,1 @@
+"""Optimizers from configs: torch's own by reflection, parameter groups by rule."""

@@ -1,0 +1,1 @@
+"""What installed distributions offer, and which of them a run may use."""

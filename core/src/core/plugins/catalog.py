@@ -1,0 +1,147 @@
+"""The one scan of installed metadata: every component that any distribution offers, without importing it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+import attrs
+import importlib_metadata
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
+
+from core.component import Provider
+from core.errors import BrokenComponentError
+from core.plugins.switches import CORE
+
+PREFIX = "hookloom."
+FAMILY = ".*"
+
+
+@attrs.frozen
+class Offer:
+    """One entry point of a distribution.
+
+    Args:
+        registry: the registry it is for, such as `optimizers`.
+        name: the name of the component; `torch.*` stands for a family.
+        value: where it is defined, as `module:attribute`.
+        provider: the distribution and its version.
+    """
+
+    registry: str
+    name: str
+    value: str
+    provider: Provider
+    _entry_point: importlib_metadata.EntryPoint = attrs.field(eq=False, repr=False)
+
+    @property
+    def is_family(self) -> bool:
+        """Whether the entry point stands for many components, found by reflection."""
+        return self.name.endswith(FAMILY)
+
+    def load(self) -> object:
+        """Import the component.
+
+        Raises:
+            BrokenComponentError: if its distribution wants another version of core, or anything at all
+                goes wrong on import; the cause is chained.
+        """
+        who = f"{self.name!r} of {self.provider}"
+        wanted = _refused_core_range(self.provider)
+        if wanted:
+            raise BrokenComponentError(f"{who} cannot be used: the distribution asks for {wanted}")
+        try:
+            return self._entry_point.load()
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise BrokenComponentError(
+                f"{who} cannot be imported from {self.value!r}: {cause}"
+            ) from error
+
+
+@attrs.frozen
+class Fault:
+    """A distribution whose metadata could not be read; only `plugins doctor` minds."""
+
+    distribution: str
+    reason: str
+
+
+@attrs.frozen
+class Catalog:
+    """Everything on offer.
+
+    Args:
+        offers: all entry points of all registries.
+        faults: distributions that could not be read.
+    """
+
+    offers: tuple[Offer, ...]
+    faults: tuple[Fault, ...] = ()
+
+    def of(self, registry: str) -> tuple[Offer, ...]:
+        """Return the offers for one registry, in the order of the scan."""
+        return self._by_registry().get(registry, ())
+
+    @functools.cache  # noqa: B019 - the catalog lives as long as the process
+    def _by_registry(self) -> dict[str, tuple[Offer, ...]]:
+        table: dict[str, list[Offer]] = {}
+        for offer in self.offers:
+            table.setdefault(offer.registry, []).append(offer)
+        return {registry: tuple(offers) for registry, offers in table.items()}
+
+
+def scan(distributions: Iterable[importlib_metadata.Distribution] | None = None) -> Catalog:
+    """Read the entry points of all installed distributions, of all registries at once.
+
+    Args:
+        distributions: what to read; None reads all that can be imported from `sys.path`. Of two with
+            one name the first counts, as on import.
+    """
+    offers: list[Offer] = []
+    faults: list[Fault] = []
+    seen: set[str] = set()
+    for found in importlib_metadata.distributions() if distributions is None else distributions:
+        # Most distributions have no entry points of ours: their metadata need not even be parsed.
+        try:
+            text = found.read_text("entry_points.txt")
+            if not text or PREFIX not in text:
+                continue
+            name = canonicalize_name(found.metadata["Name"])
+            if name in seen:
+                continue
+            seen.add(name)
+            provider = Provider(name, found.version)
+            for point in found.entry_points:
+                if point.group.startswith(PREFIX):
+                    offers.append(Offer(point.group[len(PREFIX) :], point.name, point.value, provider, point))
+        except Exception as error:
+            where = str(getattr(found, "_path", "an installed distribution"))
+            faults.append(Fault(where, f"{type(error).__name__}: {error}"))
+    return Catalog(tuple(offers), tuple(faults))
+
+
+@functools.cache
+def catalog() -> Catalog:
+    """Return what is installed; read once a process. `catalog.cache_clear()` makes the next call read anew."""
+    return scan()
+
+
+@functools.cache
+def _refused_core_range(provider: Provider) -> str | None:
+    """Return the requirement on core that the running version does not meet, if there is one."""
+    if provider.distribution == CORE:
+        return None
+    version = importlib_metadata.version(CORE)
+    for line in importlib_metadata.requires(provider.distribution) or ():
+        try:
+            wanted = Requirement(line)
+            if canonicalize_name(wanted.name) != CORE or (wanted.marker and not wanted.marker.evaluate()):
+                continue
+            if not wanted.specifier.contains(version, prereleases=True):
+                return f"{wanted.name}{wanted.specifier} and {version} is installed"
+        except (InvalidRequirement, InvalidVersion):
+            continue
+    return None

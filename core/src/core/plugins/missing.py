@@ -1,0 +1,39 @@
+"""Components of the first-party plugins, so that an error can name the package that brings one."""
+
+from __future__ import annotations
+
+# registry -> component -> distribution; a test compares it with the plugins' own entry points.
+FIRST_PARTY: dict[str, dict[str, str]] = {
+    "optimizers": {"Lion": "hookloom-optim-extra"},
+    "lr_updaters": {
+        "exp": "hookloom-optim-extra",
+        "inv": "hookloom-optim-extra",
+        "LinearAnnealing": "hookloom-optim-extra",
+        "FlatCosineAnnealing": "hookloom-optim-extra",
+        "CosineRestart": "hookloom-optim-extra",
+        "cyclic": "hookloom-optim-extra",
+        "OneCycle": "hookloom-optim-extra",
+    },
+    "momentum_updaters": {
+        "step": "hookloom-optim-extra",
+        "CosineAnnealing": "hookloom-optim-extra",
+        "LinearAnnealing": "hookloom-optim-extra",
+        "cyclic": "hookloom-optim-extra",
+        "OneCycle": "hookloom-optim-extra",
+    },
+    "hooks": {
+        "TensorboardLoggerHook": "hookloom-loggers",
+        "EMAHook": "hookloom-hooks",
+    },
+}
+
+FOLDERS = {
+    "hookloom-optim-extra": "plugins/optim_extra",
+    "hookloom-loggers": "plugins/loggers",
+    "hookloom-hooks": "plugins/hooks",
+}
+
+
+def how_to_install(distribution: str) -> str:
+    """Return the command that installs a first-party plugin."""
+    return f"pip install {distribution} (in a checkout: pip install ./{FOLDERS[distribution]})"

@@ -1,0 +1,355 @@
+"""A registry: components by name, whether an installed distribution offers them or the user's code registers them."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from core.component import Component, Provider, provider_of
+from core.errors import AmbiguousComponentError, BlockedComponentError, RegistryError, UnknownComponentError
+from core.plugins.catalog import Offer, catalog
+from core.plugins.missing import FIRST_PARTY, how_to_install
+from core.plugins.switches import CORE, current
+from core.resolve import import_object, looks_like_path
+from core.suggest import nearest
+
+Target = Callable[..., Any]
+_all: dict[str, Registry] = {}
+
+
+class Registry:
+    """Components of one kind, by name.
+
+    What installed distributions offer under the entry-point group `hookloom.<name>` is known without an
+    import; a component is imported when it is asked for.
+
+    Args:
+        name: name of the registry; MMCV users pass their own ('model', 'my hooks').
+        build_func: `(cfg, registry, **kwargs)` that `build` calls; default `build_from_cfg`.
+        parent: a registry whose components are found here too, and here under this one's scope.
+        scope: prefix of this registry's components in its parent (`scope.Name`); default is the top-level
+            package of the caller.
+        noun: what one component is called in an error.
+        fold_case: whether names are matched without regard to case.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        build_func: Callable[..., Any] | None = None,
+        parent: Registry | None = None,
+        scope: str | None = None,
+        *,
+        noun: str | None = None,
+        fold_case: bool = False,
+    ) -> None:
+        self._name = name
+        self.noun = noun or name
+        self.parent = parent
+        self.scope = scope if scope is not None else _caller_package()
+        self.children: dict[str, Registry] = {}
+        self.build_func = build_func or (parent.build_func if parent else build_from_cfg)
+        self._fold: Callable[[str], str] = str.casefold if fold_case else str
+        self._local: dict[str, Component] = {}
+        # Names in other registries that mean a component of this one; set by core.registries.
+        self.aliases: Callable[[str], Component | None] = lambda name: None
+        if parent is not None:
+            if self.scope in parent.children:
+                raise RegistryError(f"registry {parent.name!r} has a child of scope {self.scope!r} already")
+            parent.children[self.scope] = self
+
+    @property
+    def name(self) -> str:
+        """The registry's name; its entry-point group is `hookloom.<name>`."""
+        return self._name
+
+    @property
+    def module_dict(self) -> dict[str, Target]:
+        """What the running process has registered, by name (installed components are not imported for it)."""
+        return {component.name: component.target for component in self._local.values()}
+
+    def names(self) -> list[str]:
+        """Return all known names, sorted; a family counts as one name."""
+        offered = {offer.name for offer in self._offers()}
+        return sorted(offered | {component.name for component in self._local.values()}, key=str.casefold)
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def __contains__(self, key: str) -> bool:
+        return self._find(key) is not None or bool(self._matching(key))
+
+    def __repr__(self) -> str:
+        return f"Registry(name={self.name!r}, names={self.names()})"
+
+    def get(self, key: str) -> Target | None:
+        """Return the component of that name, or None if nobody offers one, as in MMCV.
+
+        Raises:
+            RegistryError: if the name is ambiguous, blocked or its package broken.
+        """
+        try:
+            return self.resolve(key).target
+        except UnknownComponentError:
+            return None
+
+    def provider(self, key: str) -> Provider:
+        """Return the distribution and version behind a name, without importing the component.
+
+        Raises:
+            RegistryError: if the name is unknown, ambiguous or blocked.
+        """
+        matching = [] if self._fold(key) in self._local else self._matching(key)
+        return self._only(key, matching).provider if matching else self.resolve(key).provider
+
+    def resolve(self, type_: str | Target) -> Component:
+        """Find a component by its `type`.
+
+        Args:
+            type_: a registered name, `distribution/Name`, `scope.Name`, an import path, or a class or
+                function itself; tried in this order.
+
+        Raises:
+            UnknownComponentError: if nothing is found; the message suggests near names.
+            AmbiguousComponentError: if several distributions offer the bare name.
+            BlockedComponentError: if only a distribution that is switched off offers it.
+            BrokenComponentError: if its package fails on import.
+        """
+        if not isinstance(type_, str):
+            if not callable(type_):
+                raise UnknownComponentError(f"type must be a name, a class or a function, got {type_!r}")
+            return Component(
+                getattr(type_, "__name__", repr(type_)), type_, provider_of(type_), self.name
+            )
+        found = self._find(type_)
+        if found is not None:
+            return found
+        if looks_like_path(type_):
+            target = import_object(type_)
+            if not callable(target):
+                raise UnknownComponentError(f"{type_!r} is a {type(target).__name__}, no class or function")
+            return Component(type_, target, provider_of(target), self.name)
+        raise self._unknown(type_)
+
+    def _find(self, name: str) -> Component | None:
+        """Look in everything but import paths."""
+        local = self._local.get(self._fold(name))
+        if local is not None:
+            return local
+        reserved = self._family_member(name, reserved=True)
+        if reserved is not None:
+            return reserved
+        matching = self._matching(name)
+        if matching:
+            return self._loaded(self._only(name, matching))
+        member = self._family_member(name, reserved=False)
+        if member is not None:
+            return member
+        distribution, slash, bare = name.partition("/")
+        if slash:
+            return self._qualified(distribution, bare)
+        scope, dot, rest = name.partition(".")
+        if dot and scope in self.children:
+            return self.children[scope]._find(rest)
+        if dot and scope == self.scope:
+            return self._find(rest)
+        return self.aliases(name) or (self.parent._find(name) if self.parent else None)
+
+    def _offers(self) -> tuple[Offer, ...]:
+        return catalog().of(self.name)
+
+    def _matching(self, name: str) -> list[Offer]:
+        wanted = self._fold(name)
+        return [offer for offer in self._offers() if self._fold(offer.name) == wanted and not offer.is_family]
+
+    def _only(self, name: str, matching: list[Offer]) -> Offer:
+        admitted = [offer for offer in matching if current().admits(offer.provider.distribution)]
+        if not admitted:
+            who = ", ".join(str(offer.provider) for offer in matching)
+            raise BlockedComponentError(
+                f"{self.noun} {name!r} comes from {who}, which the plugin switches leave out"
+            )
+        if len(admitted) > 1:
+            who = " and ".join(str(offer.provider) for offer in admitted)
+            ways = " or ".join(repr(f"{offer.provider.distribution}/{offer.name}") for offer in admitted)
+            raise AmbiguousComponentError(f"{self.noun} {name!r} is offered by {who}; write {ways}")
+        return admitted[0]
+
+    def _loaded(self, offer: Offer) -> Component:
+        target = offer.load()
+        if not callable(target):
+            raise UnknownComponentError(
+                f"{offer.name!r} of {offer.provider} is a {type(target).__name__}, no class or function"
+            )
+        return Component(offer.name, target, offer.provider, self.name)
+
+    def _family_member(self, name: str, *, reserved: bool) -> Component | None:
+        for offer in self._offers():
+            if offer.is_family and (offer.provider.distribution == CORE) is reserved:
+                if not current().admits(offer.provider.distribution):
+                    continue
+                target = _family(offer).get(name)
+                if target is not None:
+                    return Component(name, target, provider_of(target), self.name)
+        return None
+
+    def _qualified(self, distribution: str, name: str) -> Component:
+        wanted = distribution.replace("_", "-").casefold()
+        offers = [offer for offer in self._matching(name) if offer.provider.distribution == wanted]
+        if offers:
+            return self._loaded(self._only(name, offers))
+        for reserved in (True, False):
+            member = self._family_member(name, reserved=reserved)
+            if member is not None and member.provider.distribution.casefold() == wanted:
+                return member
+        known = sorted(
+            f"{offer.provider.distribution}/{offer.name}" for offer in self._offers() if not offer.is_family
+        )
+        close = nearest(f"{wanted}/{name}", known)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise UnknownComponentError(f"distribution {distribution!r} offers no {self.noun} {name!r}{hint}")
+
+    def _family_names(self) -> dict[str, str]:
+        admits = current().admits
+        return {
+            name: str(provider_of(target))
+            for offer in self._offers()
+            if offer.is_family and admits(offer.provider.distribution)
+            for name, target in _family(offer).items()
+        }
+
+    def _unknown(self, name: str) -> UnknownComponentError:
+        start = f"no {self.noun} named {name!r}"
+        missing = FIRST_PARTY.get(self.name, {})
+        by_fold = {self._fold(known): known for known in missing}
+        if self._fold(name) in by_fold:
+            brings = missing[by_fold[self._fold(name)]]
+            return UnknownComponentError(
+                f"{start}: it comes with {brings}, which is not installed; {how_to_install(brings)}"
+            )
+        for other in _all.values():
+            if other is not self and (other._local.get(other._fold(name)) or other._matching(name)):
+                return UnknownComponentError(f"{start}; registry {other.name!r} has one: it is a {other.noun}")
+        known = {offer.name: str(offer.provider) for offer in self._offers() if not offer.is_family}
+        known |= self._family_names()
+        known |= {component.name: str(component.provider) for component in self._local.values()}
+        for component_name, brings in missing.items():
+            known.setdefault(component_name, f"{brings}, not installed: {how_to_install(brings)}")
+        close = nearest(name, known)
+        if close:
+            return UnknownComponentError(f"{start}; did you mean {close[0]!r} ({known[close[0]]})?")
+        registered = ", ".join(sorted(known, key=str.casefold)) or "none"
+        return UnknownComponentError(f"{start}; known are: {registered}")
+
+    def build(self, cfg: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Build a component from a dict with a `type`, through this registry's `build_func`."""
+        return self.build_func(cfg, *args, **kwargs, registry=self)
+
+    def register_module(
+        self,
+        name: str | Iterable[str] | Target | None = None,
+        force: bool = False,
+        module: Target | None = None,
+    ) -> Any:
+        """Register a class or function of the running process; a decorator unless `module` is given.
+
+        Registering the same module and qualified name again replaces it, so notebook cells can be rerun.
+
+        Args:
+            name: its name or names; default the name of the class.
+            force: replace another component of that name.
+            module: what to register.
+
+        Raises:
+            RegistryError: if the name is taken by core, torch or another registered component.
+        """
+        if name is not None and not isinstance(name, str) and callable(name):
+            name, module = None, name  # `@X.register_module` without parentheses
+        names = [name] if isinstance(name, str) else list(name) if isinstance(name, Iterable) else None
+
+        def register(target: Target) -> Target:
+            for one in names or [target.__name__]:
+                self._register(one, target, force)
+            return target
+
+        return register if module is None else register(module)
+
+    def _register(self, name: str, target: Target, force: bool) -> None:
+        if not isinstance(name, str) or not callable(target):
+            raise RegistryError(f"cannot register {target!r} as {name!r}: a class or function under a text is wanted")
+        key = self._fold(name)
+        taken = self._local.get(key)
+        if taken is not None and _identity(taken.target) == _identity(target):
+            taken = None
+        if taken is None and not force:
+            taken = next((self._loaded(o) for o in self._matching(name) if o.provider.distribution == CORE), None)
+            taken = taken or self._family_member(name, reserved=True)
+            if taken is not None and _identity(taken.target) == _identity(target):
+                taken = None
+        if taken is not None and not force:
+            raise RegistryError(
+                f"{self.noun} {name!r} is already registered, by {taken.provider} as {_where(taken.target)}; "
+                "choose another name or pass force=True"
+            )
+        self._local[key] = Component(name, target, provider_of(target), self.name)
+
+
+def build_from_cfg(
+    cfg: Mapping[str, Any], registry: Registry, default_args: Mapping[str, Any] | None = None
+) -> Any:
+    """Build the component that a dict describes.
+
+    Args:
+        cfg: its `type`, and its arguments under the other keys; left as it is.
+        registry: where to look for `type`.
+        default_args: arguments (or the `type`) that `cfg` lacks.
+
+    Raises:
+        TypeError: if `cfg` is no dict or `registry` no Registry.
+        RegistryError: if there is no `type`, or it cannot be resolved.
+    """
+    if not isinstance(cfg, Mapping):
+        raise TypeError(f"cfg must be a dict, got {type(cfg).__name__}: {cfg!r}")
+    if not isinstance(registry, Registry):
+        raise TypeError(f"registry must be a Registry, got {type(registry).__name__}")
+    if not (default_args is None or isinstance(default_args, Mapping)):
+        raise TypeError(f"default_args must be a dict or None, got {type(default_args).__name__}")
+    arguments = {**(default_args or {}), **cfg}
+    if "type" not in arguments:
+        raise RegistryError(f"a {registry.noun} needs the key 'type', got {dict(cfg)!r}")
+    component = registry.resolve(arguments.pop("type"))
+    try:
+        return component.target(**arguments)
+    except Exception as error:
+        error.add_note(f"while building {registry.noun} {component.name!r} ({component.provider})")
+        raise
+
+
+def declare(registry: Registry) -> Registry:
+    """Make a registry known to the others, so that an error can say which of them holds a name."""
+    _all[registry.name] = registry
+    return registry
+
+
+def _family(offer: Offer) -> Mapping[str, Target]:
+    family = offer.load()
+    if not callable(family):
+        raise UnknownComponentError(f"family {offer.name!r} of {offer.provider} is not a function")
+    members: Mapping[str, Target] = family()
+    return members
+
+
+def _identity(target: Target) -> tuple[str | None, str | None]:
+    return getattr(target, "__module__", None), getattr(target, "__qualname__", None)
+
+
+def _where(target: Target) -> str:
+    return ".".join(str(part) for part in _identity(target))
+
+
+def _caller_package() -> str:
+    """Name the top-level package of whoever makes a registry."""
+    module = inspect.getmodule(sys._getframe(2))
+    return (module.__name__ if module else "__main__").partition(".")[0]

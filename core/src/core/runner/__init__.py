@@ -1,0 +1,1 @@
+"""The runners: how a training run proceeds."""

@@ -1,0 +1,398 @@
+"""The runner that all others share: the objects of a run, its counters, its life-cycle, its checkpoints."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.checkpoint import link_latest, load_checkpoint, make_payload, record_checkpoint, write_checkpoint
+from core.device import move
+from core.distributed import get_dist_info
+from core.errors import CheckpointError, RunStateError, WriteError
+from core.logs import get_logger
+from core.runner import state
+from core.runner.log_buffer import LogBuffer
+from core.runner.registration import HookRegistration
+from core.runner.step import forward_step
+from core.suggest import did_you_mean
+
+Optimizers = torch.optim.Optimizer | dict[str, torch.optim.Optimizer] | None
+
+
+class BaseRunner(HookRegistration, ABC):
+    """Trains a model, calling hooks at every point of the run.
+
+    Args:
+        model: any module; see `core.runner.step` for how it is called.
+        batch_processor: MMCV's old way to step: called with `(model, batch, train_mode=...)`.
+        optimizer: one optimizer, or a dict of several, or None for a model that steps its own.
+        work_dir: where checkpoints and logs go; created if it is not there. None writes nothing by default.
+        logger: a standard logger; None takes the package's own.
+        meta: facts about the run that go into every checkpoint, such as `seed` or `config`.
+        max_iters: length of the run in iterations.
+        max_epochs: length of the run in epochs; not both.
+
+    Raises:
+        TypeError: if an argument is of the wrong kind.
+        ValueError: if both lengths are given.
+        WriteError: if `work_dir` cannot be made.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        batch_processor: Callable[..., Any] | None = None,
+        optimizer: Optimizers = None,
+        work_dir: str | Path | None = None,
+        logger: logging.Logger | None = None,
+        meta: dict[str, Any] | None = None,
+        max_iters: int | None = None,
+        max_epochs: int | None = None,
+    ) -> None:
+        super().__init__()
+        if batch_processor is not None and not callable(batch_processor):
+            raise TypeError(f"batch_processor must be callable, got {type(batch_processor).__name__}")
+        members = optimizer.values() if isinstance(optimizer, dict) else [optimizer]
+        for member in members:
+            # A dict must hold optimizers; None stands for none at all.
+            if not isinstance(member, torch.optim.Optimizer) and (member is not None or optimizer is not None):
+                raise TypeError(
+                    f"optimizer must be a torch optimizer, a dict of them or None, got {type(member).__name__}"
+                )
+        if logger is not None and not isinstance(logger, logging.Logger):
+            raise TypeError(f"logger must be a logging.Logger, got {type(logger).__name__}")
+        if meta is not None and not isinstance(meta, dict):
+            raise TypeError(f"meta must be a dict or None, got {type(meta).__name__}")
+        if max_epochs is not None and max_iters is not None:
+            raise ValueError("only one of max_epochs and max_iters can be given")
+        if batch_processor is not None and hasattr(getattr(model, "module", model), "train_step"):
+            raise RuntimeError("the model has a train_step: batch_processor would never be called")
+        self.model = model
+        self.batch_processor = batch_processor
+        self.optimizer = optimizer
+        self.logger = logger or get_logger("core")
+        self.meta = meta
+        self.work_dir = None if work_dir is None else self._made(Path(work_dir))
+        self.device: torch.device | None = None  # where batches go; None leaves them where they are
+        self.timestamp = time.strftime("%Y%m%d_%H%M%S", time.localtime())
+        self.mode: str | None = None
+        self.data_batch: Any = None
+        self.data_loader: Any = None
+        self.outputs: Any = None
+        self.log_buffer = LogBuffer()
+        self._rank, self._world_size = get_dist_info()
+        self._epoch = self._iter = self._inner_iter = 0
+        self._max_epochs, self._max_iters = max_epochs, max_iters
+        self._stepped = False  # whether the model has seen the batch of the current iteration
+        self._running = False
+        self._resumed: dict[str, Any] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A user's own `run` ends like ours: hooks are told of a failure and torn down.
+        if "run" in cls.__dict__ and not getattr(cls.__dict__["run"], "__isabstractmethod__", False):
+            cls.run = _ending_well(cls.__dict__["run"])  # type: ignore[method-assign]
+
+    @staticmethod
+    def _made(folder: Path) -> str:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WriteError(f"work_dir {str(folder)!r} cannot be made: {error.strerror or error}") from error
+        return str(folder)
+
+    @property
+    def model_name(self) -> str:
+        """The class name of the model, without a parallel wrapper."""
+        return type(getattr(self.model, "module", self.model)).__name__
+
+    @property
+    def rank(self) -> int:
+        """The number of this process among all, from 0."""
+        return self._rank
+
+    @property
+    def world_size(self) -> int:
+        """How many processes train together."""
+        return self._world_size
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under way, from 0."""
+        return self._epoch
+
+    @property
+    def iter(self) -> int:
+        """The training iteration under way, from 0 over the whole run."""
+        return self._iter
+
+    @property
+    def inner_iter(self) -> int:
+        """The iteration within the epoch or phase, from 0."""
+        return self._inner_iter
+
+    @property
+    def max_epochs(self) -> int | None:
+        """The length of the run in epochs, where it is known."""
+        return self._max_epochs
+
+    @property
+    def max_iters(self) -> int | None:
+        """The length of the run in iterations, where it is known."""
+        return self._max_iters
+
+    @property
+    def completed_iters(self) -> int:
+        """How many training iterations are done, the one whose hooks are running included."""
+        return self._iter + self._stepped
+
+    @abstractmethod
+    def train(self, data_loader: Any, **kwargs: Any) -> None:
+        """Run one training phase."""
+
+    @abstractmethod
+    def val(self, data_loader: Any, **kwargs: Any) -> None:
+        """Run one validation phase."""
+
+    @abstractmethod
+    def run(self, data_loaders: list[Any], workflow: list[tuple[str, int]], **kwargs: Any) -> None:
+        """Run the whole training."""
+
+    @abstractmethod
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename_tmpl: str = "{}.pth",
+        save_optimizer: bool = True,
+        meta: Mapping[str, Any] | None = None,
+        create_symlink: bool = True,
+    ) -> str:
+        """Save the state of the run."""
+
+    def position(self) -> dict[str, Any]:
+        """Return where the run stands in its data: completed epochs, batches of the epoch under way."""
+        return {"epoch": self._epoch, "batch": 0}
+
+    def call_hook(self, fn_name: str) -> None:
+        """Call a hook point of all hooks, in order."""
+        if fn_name == "before_run":
+            self.hook_manager.begin(self)
+        else:
+            self.hook_manager.call(fn_name, self)
+
+    @contextmanager
+    def lifecycle(self) -> Iterator[None]:
+        """Enclose a run: hook states of a resumed checkpoint are loaded, and everything ends.
+
+        Raises:
+            RunStateError: if this runner runs already.
+        """
+        if self._running:
+            raise RunStateError("this runner is running already")
+        self._running = True
+        if self._resumed:
+            state.apply(self, self._resumed)
+        error: BaseException | None = None
+        try:
+            yield
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._running = False
+            self._stepped = False
+            first = self.hook_manager.end(self, error)
+            if error is None and first is not None:
+                raise first
+
+    def begin(self) -> None:
+        """Call `before_run`, then restore the random number generators of a resumed checkpoint."""
+        self.call_hook("before_run")
+        if self._resumed:
+            state.apply_rng(self._resumed)
+
+    def run_iter(self, data_batch: Any, train_mode: bool, **kwargs: Any) -> None:
+        """Run the model on one batch and collect what it answers.
+
+        Args:
+            data_batch: what the loader gave.
+            train_mode: whether to train (`train_step`) or to validate (`val_step`).
+            **kwargs: passed on to the model's step.
+
+        Raises:
+            TypeError: if the step answers with anything but a dict.
+        """
+        if self.device is not None:
+            data_batch = self.data_batch = move(data_batch, self.device)
+        if self.batch_processor is not None:
+            outputs = self.batch_processor(self.model, data_batch, train_mode=train_mode, **kwargs)
+        else:
+            step = getattr(self.model, "train_step" if train_mode else "val_step", None)
+            if step is None:
+                outputs = forward_step(self.model, data_batch)
+            else:
+                outputs = self._call_step(step, data_batch, train_mode, kwargs)
+        if not isinstance(outputs, dict):
+            raise TypeError(
+                f"{self.model_name} must answer a step with a dict, got {type(outputs).__name__}"
+            )
+        if "log_vars" in outputs:
+            self.log_buffer.update(outputs["log_vars"], outputs.get("num_samples", 1))
+        self.outputs = outputs
+
+    def _call_step(
+        self, step: Callable[..., Any], batch: Any, train_mode: bool, kwargs: dict[str, Any]
+    ) -> Any:
+        return step(batch, self.optimizer, **kwargs)
+
+    def current_lr(self) -> list[float] | dict[str, list[float]]:
+        """Return the learning rate of every parameter group; by name for several optimizers.
+
+        Raises:
+            RuntimeError: if there is no optimizer.
+        """
+        return self._of_groups("lr", lambda group: group["lr"])
+
+    def current_momentum(self) -> list[float] | dict[str, list[float]]:
+        """Return `momentum`, or the first beta, of every parameter group; 0 where a group has neither.
+
+        Raises:
+            RuntimeError: if there is no optimizer.
+        """
+
+        def momentum(group: dict[str, Any]) -> float:
+            if "momentum" in group:
+                return group["momentum"]  # type: ignore[no-any-return]
+            return group["betas"][0] if "betas" in group else 0  # type: ignore[no-any-return]
+
+        return self._of_groups("momentum", momentum)
+
+    def _of_groups(self, what: str, read: Callable[[dict[str, Any]], float]) -> Any:
+        if isinstance(self.optimizer, dict):
+            return {
+                name: [read(group) for group in optimizer.param_groups]
+                for name, optimizer in self.optimizer.items()
+            }
+        if self.optimizer is None:
+            raise RuntimeError(f"{what} is not applicable: there is no optimizer")
+        return [read(group) for group in self.optimizer.param_groups]
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: Any = "cpu",
+        strict: bool = False,
+        revise_keys: list[tuple[str, str]] | None = None,
+    ) -> dict[str, Any]:
+        """Load weights into the model; see `core.load_checkpoint`."""
+        keys = [(r"^module\.", "")] if revise_keys is None else revise_keys
+        return load_checkpoint(self.model, filename, map_location, strict, self.logger, keys)
+
+    def resume(
+        self, checkpoint: str, resume_optimizer: bool = True, map_location: Any = "default"
+    ) -> None:
+        """Take over everything a checkpoint holds, so that `run` goes on where it was saved.
+
+        Args:
+            checkpoint: a path or an address.
+            resume_optimizer: whether the optimizer's state is taken over too.
+            map_location: where tensors go; by default to the CPU, from where the model takes them.
+
+        Raises:
+            CheckpointError: if the file cannot be read or lacks what a resume needs.
+        """
+        where = "cpu" if map_location == "default" else map_location
+        loaded = self.load_checkpoint(checkpoint, map_location=where)
+        meta = loaded.get("meta") or {}
+        missing = [key for key in ("epoch", "iter") if key not in meta]
+        if missing:
+            raise CheckpointError(
+                f"{checkpoint}: meta lacks {' and '.join(missing)}: these are weights, not a run that can be "
+                "resumed; load_from takes weights"
+            )
+        if resume_optimizer and self.optimizer is not None:
+            self._resume_optimizer(checkpoint, loaded.get("optimizer"))
+        saved = loaded.get("hookloom") or {}
+        self._take_counters(meta, saved)
+        self.meta = {**(self.meta or {}), **meta}
+        self.meta.setdefault("hook_msgs", {})
+        self._resumed = dict(saved)
+        self.logger.info("resumed epoch %d, iter %d", self.epoch, self.iter)
+
+    def _take_counters(self, meta: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+        self._epoch = saved.get("epoch", meta["epoch"])
+        self._iter = saved.get("iter", meta["iter"])
+
+    def _resume_optimizer(self, checkpoint: str, saved: Any) -> None:
+        if saved is None:
+            raise CheckpointError(f"{checkpoint}: holds no optimizer state; pass resume_optimizer=False")
+        try:
+            if isinstance(self.optimizer, dict):
+                for name, optimizer in self.optimizer.items():
+                    optimizer.load_state_dict(saved[name])
+            elif self.optimizer is not None:
+                self.optimizer.load_state_dict(saved)
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(f"{checkpoint}: the optimizer state does not fit: {error}") from error
+
+    def _save(
+        self,
+        out_dir: str,
+        filename: str,
+        save_optimizer: bool,
+        meta: Mapping[str, Any] | None,
+        create_symlink: bool,
+        epoch: int,
+    ) -> str:
+        """Write one checkpoint and the name of the latest, and return its path."""
+        if meta is not None and not isinstance(meta, Mapping):
+            raise TypeError(f"meta must be a dict or None, got {type(meta).__name__}")
+        facts = {**(meta or {}), **(self.meta or {}), "epoch": epoch, "iter": self.completed_iters}
+        path = Path(out_dir) / filename
+        payload = make_payload(self.model, self.optimizer if save_optimizer else None, facts)
+        payload["hookloom"] = state.snapshot(self)
+        write_checkpoint(payload, path)
+        record_checkpoint(path, self.completed_iters)
+        if create_symlink:
+            link_latest(path)
+        return str(path)
+
+    def _check_run(self, data_loaders: Any, workflow: Any) -> None:
+        if not isinstance(data_loaders, (list, tuple)):
+            raise TypeError(f"data_loaders must be a list of loaders, got {type(data_loaders).__name__}")
+        if len(data_loaders) != len(workflow):
+            raise ValueError(f"{len(workflow)} workflow entries need as many loaders, got {len(data_loaders)}")
+        for entry in workflow:
+            if not isinstance(entry, (list, tuple)) or len(entry) != 2 or not isinstance(entry[0], str):
+                raise TypeError(f"a workflow entry is (mode, length), such as ('train', 1); got {entry!r}")
+            mode = entry[0]
+            if not callable(getattr(self, mode, None)):
+                raise ValueError(
+                    f"{type(self).__name__} has no mode {mode!r}{did_you_mean(mode, ('train', 'val'))}"
+                )
+
+    def _announce(self, workflow: Any, length: str) -> None:
+        self.logger.info("work_dir: %s", self.work_dir or "NONE")
+        self.logger.info("hooks, in the order in which they run:\n%s", self.hook_manager.describe())
+        self.logger.info("workflow: %s, max: %s", workflow, length)
+
+
+def _ending_well(run: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(run)
+    def wrapped(self: BaseRunner, *args: Any, **kwargs: Any) -> Any:
+        if self._running:  # a subclass that calls the `run` it overrides
+            return run(self, *args, **kwargs)
+        with self.lifecycle():
+            return run(self, *args, **kwargs)
+
+    return wrapped
+
+

@@ -1,0 +1,165 @@
+"""The runner that counts in iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from core.runner.base import BaseRunner
+from core.runner.loader import IterLoader, check_not_empty
+from core.runner.registration import TIMER, Section
+
+
+class IterBasedRunner(BaseRunner):
+    """Trains iteration by iteration; a workflow entry is `('train', iterations)` or `('val', iterations)`.
+
+    The arguments are those of `BaseRunner`, with `max_iters`. `epoch` counts how often the training loader
+    was read to its end. The un-prefixed `before_epoch` and `after_epoch` fire once, around the run.
+    """
+
+    _train_loader: IterLoader | None = None
+
+    def train(self, data_loader: Any, **kwargs: Any) -> None:
+        """Train one iteration.
+
+        Args:
+            data_loader: an `IterLoader`.
+            **kwargs: passed on to the model's `train_step`.
+        """
+        # Walking over all modules in every iteration would cost more than all hooks together.
+        if self.mode != "train" or not self.model.training:
+            self.model.train()
+        self.mode = "train"
+        self.data_loader = self._train_loader = data_loader
+        self._epoch = data_loader.epoch
+        data_batch = self.data_batch = next(data_loader)
+        self.call_hook("before_train_iter")
+        self.run_iter(data_batch, train_mode=True, **kwargs)
+        self._stepped = True
+        self.call_hook("after_train_iter")
+        self._stepped = False
+        self.data_batch = None
+        self._inner_iter += 1
+        self._iter += 1
+
+    @torch.no_grad()
+    def val(self, data_loader: Any, **kwargs: Any) -> None:
+        """Validate on one batch, without gradients.
+
+        Args:
+            data_loader: an `IterLoader`.
+            **kwargs: passed on to the model's `val_step`.
+        """
+        self.model.eval()
+        self.mode = "val"
+        self.data_loader = data_loader
+        data_batch = self.data_batch = next(data_loader)
+        self.call_hook("before_val_iter")
+        self.run_iter(data_batch, train_mode=False, **kwargs)
+        self.call_hook("after_val_iter")
+        self.data_batch = None
+        self._inner_iter += 1
+
+    def _call_step(
+        self, step: Callable[..., Any], batch: Any, train_mode: bool, kwargs: dict[str, Any]
+    ) -> Any:
+        return step(batch, self.optimizer, **kwargs) if train_mode else step(batch, **kwargs)
+
+    def run(
+        self,
+        data_loaders: list[Any],
+        workflow: list[tuple[str, int]],
+        max_iters: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Run the whole training.
+
+        Args:
+            data_loaders: one loader for each entry of the workflow; each is read without end.
+            workflow: `(mode, iterations)` entries, repeated until `max_iters` training iterations are done.
+            max_iters: overrides the constructor's.
+            **kwargs: passed on to the model's steps.
+
+        Raises:
+            TypeError, ValueError: if loaders and workflow do not fit.
+            EmptyDatasetError: if a loader gives no batch.
+        """
+        if max_iters is not None:
+            self._max_iters = max_iters
+        if self._max_iters is None:
+            raise ValueError("max_iters must be given, to the runner or to run()")
+        self._check_run(data_loaders, workflow)
+        for loader in data_loaders:
+            check_not_empty(loader)
+        loaders = [IterLoader(loader) for loader in data_loaders]
+        self._place(loaders, workflow)
+        self._announce(workflow, f"{self._max_iters} iterations")
+        self.begin()
+        self.call_hook("before_epoch")
+        while self._iter < self._max_iters:
+            for (mode, iterations), loader in zip(workflow, loaders, strict=True):
+                self._inner_iter = 0
+                step = getattr(self, mode)
+                for _ in range(iterations):
+                    if mode == "train" and self._iter >= self._max_iters:
+                        break
+                    step(loader, **kwargs)
+        self.call_hook("after_epoch")
+        self.call_hook("after_run")
+
+    def _place(self, loaders: list[IterLoader], workflow: list[tuple[str, int]]) -> None:
+        """Put the training loader where a resumed run had come to."""
+        for (mode, _), loader in zip(workflow, loaders, strict=True):
+            if mode == "train":
+                self.data_loader = self._train_loader = loader
+                if "loader" in self._resumed:
+                    loader.load_state_dict(self._resumed["loader"])
+                return
+
+    def position(self) -> dict[str, Any]:
+        """Return completed passes over the training loader, and how far the one under way has come."""
+        loader = self._train_loader.state_dict() if self._train_loader else {"epoch": self._epoch, "batch": 0}
+        return {"epoch": loader["epoch"], "batch": loader["batch"], "loader": loader}
+
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename_tmpl: str = "iter_{}.pth",
+        save_optimizer: bool = True,
+        meta: Mapping[str, Any] | None = None,
+        create_symlink: bool = True,
+    ) -> str:
+        """Save the state of the run; as `EpochBasedRunner.save_checkpoint`, the number being the iteration's."""
+        number = self.completed_iters
+        return self._save(
+            out_dir, filename_tmpl.format(number), save_optimizer, meta, create_symlink, self._epoch + 1
+        )
+
+    def register_training_hooks(
+        self,
+        lr_config: Section,
+        optimizer_config: Section = None,
+        checkpoint_config: Section = None,
+        log_config: Mapping[str, Any] | None = None,
+        momentum_config: Section = None,
+        timer_config: Section = TIMER,
+        custom_hooks_config: Section | list[Section] = None,
+    ) -> None:
+        """Add the hooks of a usual training run; LR, checkpoints and loggers count iterations by default."""
+
+        def by_iteration(section: Any) -> Any:
+            return {"by_epoch": False, **section} if isinstance(section, Mapping) else section
+
+        if log_config is not None and "hooks" in log_config:
+            log_config = {**log_config, "hooks": [by_iteration(entry) for entry in log_config["hooks"]]}
+        super().register_training_hooks(
+            lr_config=by_iteration(lr_config),
+            momentum_config=momentum_config,
+            optimizer_config=optimizer_config,
+            checkpoint_config=by_iteration(checkpoint_config),
+            log_config=log_config,
+            timer_config=timer_config,
+            custom_hooks_config=custom_hooks_config,
+        )

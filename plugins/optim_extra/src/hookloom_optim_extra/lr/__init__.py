@@ -1,0 +1,1 @@
+"""The LR updaters of this package; a config names them by policy."""
