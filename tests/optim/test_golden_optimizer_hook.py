@@ -109,7 +109,9 @@ def test_weights(case: dict[str, Any], tmp_path: Path) -> None:
     if forgiven(case):
         assert {row[-1]["scale"] for row in rows} == {float(case["optimizer_config"]["loss_scale"])}
         return
-    for found, recorded in zip(rows, case["per_iter"], strict=True):
-        assert close(found, recorded), (found, recorded)
+    recorded_rows = [row for row in case["per_iter"] if row[0] != "resumed"]
+    for found, recorded in zip(rows, recorded_rows, strict=True):
+        # The state of the scaler was not recorded before its first step.
+        assert close(found[: len(recorded)], recorded), (found, recorded)
     flat = torch.cat([p.detach().reshape(-1) for p in runner.model.parameters()]).tolist()
     assert close(flat, case["final_weights"])

@@ -8,9 +8,8 @@ from typing import Any
 
 import golden
 import pytest
-from golden_models import PG_MODELS
-
 from core.optim.build import build_optimizer
+from golden_models import PG_MODELS
 
 CASES = golden.cases("param_groups")
 

@@ -2,85 +2,71 @@
 
 from __future__ import annotations
 
-import logging
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import golden_models
 import torch
-
 from core.hooks.base import Hook
-from core.registries import RUNNERS
+from runs import dummy_optimizer, make_runner
 
 BATCHES = [torch.tensor([i]) for i in range(7)]
-SILENT = logging.getLogger("golden.silent")
-SILENT.setLevel(logging.CRITICAL + 1)
 
 
-class Recorder(Hook):
-    """Reads every parameter group in `before_train_iter`, and saves a checkpoint where a case wants one."""
+class CurveRecorder(Hook):
+    """Reads every parameter group in `before_train_iter`."""
 
-    def __init__(self, save_at: tuple[str, int, str] | None = None) -> None:
+    def __init__(self) -> None:
         self.lr: list[Any] = []
         self.momentum: list[Any] = []
         self.at: list[tuple[int, int]] = []
-        self.save_at = save_at
 
     def before_train_iter(self, runner: Any) -> None:
         self.at.append((runner.epoch, runner.iter))
         self.lr.append(_read(runner.optimizer, lambda group: group["lr"]))
         self.momentum.append(_read(runner.optimizer, _momentum))
 
+
+class SaveAt(Hook):
+    """Saves one checkpoint, at the end of an epoch or iteration counted from 1."""
+
+    def __init__(self, by_epoch: bool, number: int, folder: Path) -> None:
+        self.by_epoch, self.number, self.folder = by_epoch, number, folder
+
     def after_train_iter(self, runner: Any) -> None:
-        self._save(runner, "iter", runner.iter + 1)
+        if not self.by_epoch and runner.iter + 1 == self.number:
+            self._save(runner)
 
     def after_train_epoch(self, runner: Any) -> None:
-        self._save(runner, "epoch", runner.epoch + 1)
+        if self.by_epoch and runner.epoch + 1 == self.number:
+            self._save(runner)
 
-    def _save(self, runner: Any, what: str, number: int) -> None:
-        if self.save_at is not None and self.save_at[:2] == (what, number):
-            runner.save_checkpoint(self.save_at[2], filename_tmpl="saved.pth", create_symlink=False)
+    def _save(self, runner: Any) -> None:
+        runner.save_checkpoint(str(self.folder), filename_tmpl="saved.pth", create_symlink=False)
 
 
 def _momentum(group: dict[str, Any]) -> Any:
-    if "betas" in group:
-        return list(group["betas"])
-    return group.get("momentum")
+    return list(group["betas"]) if "betas" in group else group.get("momentum")
 
 
 def _read(optimizer: Any, of_group: Any) -> Any:
     if isinstance(optimizer, dict):
-        return {name: [of_group(group) for group in one.param_groups] for name, one in optimizer.items()}
+        return {name: _read(one, of_group) for name, one in optimizer.items()}
     return [of_group(group) for group in optimizer.param_groups]
 
 
-def _one_optimizer(cfg: Mapping[str, Any], params: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    options = {key: value for key, value in cfg.items() if key not in ("type", "groups")}
-    groups = [{"params": [param], **group} for param, group in zip(params, cfg["groups"], strict=True)]
-    return getattr(torch.optim, cfg["type"])(groups, **options)
-
-
-def make_runner(case: Mapping[str, Any]) -> Any:
-    """Build the runner of a case, with its schedule hooks, on a model of one parameter per group."""
-    several = case["optimizer"] if "type" not in case["optimizer"] else {"": case["optimizer"]}
-    model = golden_models.Dummy(sum(len(cfg["groups"]) for cfg in several.values()))
-    waiting = list(model.parameters())
-    optimizers = {}
-    for name, cfg in several.items():
-        count = len(cfg["groups"])
-        optimizers[name], waiting = _one_optimizer(cfg, waiting[:count]), waiting[count:]
-    options = dict(case["runner"])
-    runner = RUNNERS.get(options.pop("type"))(
-        model=model, optimizer=optimizers.get("", optimizers), logger=SILENT, meta={}, **options
-    )
-    runner.register_training_hooks(
-        lr_config=case["lr_config"], momentum_config=case.get("momentum_config"), timer_config=None
-    )
+def scheduled_runner(case: Mapping[str, Any]) -> Any:
+    """Build the runner of a case, with its updaters, on a model of one parameter per group."""
+    model, optimizer = dummy_optimizer(case["optimizer"])
+    runner = make_runner(case["runner"], model, optimizer, meta={})
+    lr_config, momentum_config = copy.deepcopy((case["lr_config"], case.get("momentum_config")))
+    runner.register_training_hooks(lr_config, momentum_config=momentum_config, timer_config=None)
+    assert (lr_config, momentum_config) == (case["lr_config"], case.get("momentum_config")), "left as it is"
     return runner
 
 
-def run(case: Mapping[str, Any], folder: Path | None = None) -> Recorder:
+def run_case(case: Mapping[str, Any], folder: Path) -> CurveRecorder:
     """Run a case to its end and return what its last runner showed.
 
     Args:
@@ -89,14 +75,14 @@ def run(case: Mapping[str, Any], folder: Path | None = None) -> Recorder:
     """
     resume = case.get("resume")
     workflow = [tuple(entry) for entry in case.get("workflow") or [("train", 1)]]
+    # A list is a loader, and a quick one.
     loaders = [BATCHES[: case["iters_per_epoch"]]] * len(workflow)
     if resume:
-        first = make_runner({**case, **resume.get("first", {})})
-        kind = "epoch" if "max_epochs" in case["runner"] else "iter"
-        first.register_hook(Recorder((kind, resume["at"], str(folder))), "LOWEST")
+        first = scheduled_runner({**case, **resume.get("first", {})})
+        first.register_hook(SaveAt("max_epochs" in case["runner"], resume["at"], folder), "LOWEST")
         first.run(loaders, workflow)
-    runner = make_runner(case)
-    recorder = Recorder()
+    runner = scheduled_runner(case)
+    recorder = CurveRecorder()
     runner.register_hook(recorder, "LOWEST")
     if resume:
         runner.resume(f"{folder}/saved.pth", resume_optimizer=resume.get("resume_optimizer", True))
@@ -104,6 +90,31 @@ def run(case: Mapping[str, Any], folder: Path | None = None) -> Recorder:
     return recorder
 
 
-def seen(recorded: list[Any]) -> list[Any]:
-    """Return recorded rows in one shape: a list per iteration, also for a single group."""
-    return [row if isinstance(row, (list, dict)) else [row] for row in recorded]
+def deviation(case: Mapping[str, Any], key: str, folder: Path) -> str | None:
+    """Run a case and tell how it differs from what was recorded, or None where it does not.
+
+    Args:
+        case: a recorded case.
+        key: `lr` or `mom`, the curve that every case of the file has.
+        folder: for checkpoints.
+    """
+    try:
+        found = run_case(case, folder)
+    except Exception as error:
+        return None if "error" in case else f"{case['id']}: {type(error).__name__}: {error}"
+    if "error" in case:
+        return f"{case['id']}: should have failed: {case['error']['message']}"
+    start = 0
+    if case.get("resume"):
+        recorded = tuple(case["at"][0])
+        # An iteration runner's file says how many iterations are done; nothing is repeated as it was in MMCV.
+        start = found.at[0][1] - recorded[1]
+        if start != int("max_iters" in case["runner"]) or (not start and found.at[0] != recorded):
+            return f"{case['id']}: resumed at {found.at[0]}, recorded {recorded}"
+    for name, values in (("lr", found.lr), ("mom", found.momentum)):
+        if name not in case and name != key:
+            continue
+        rows = [row if isinstance(row, (list, dict)) else [row] for row in case[name]]
+        if values != rows[start:]:
+            return f"{case['id']}: {name} of {case['runner']} is {values}, recorded {rows[start:]}"
+    return None

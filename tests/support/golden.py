@@ -31,3 +31,11 @@ def decode(value: Any) -> Any:
             return tuple(decode(item) for item in value["__tuple__"])
         return {key: decode(item) for key, item in value.items()}
     return value
+
+
+@functools.cache
+def raw(name: str) -> dict[str, Any]:
+    """Return the content of one file as it is written."""
+    with gzip.open(FOLDER / f"{name}.json.gz", "rt", encoding="utf-8") as stream:
+        content: dict[str, Any] = json.load(stream)
+    return content

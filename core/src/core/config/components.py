@@ -1,4 +1,4 @@
-"""Turning one table of a config into a recipe: its type found, its keys and values checked against the component."""
+"""Turning one table of a config into a recipe, its keys and values checked against the component."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import attrs
 
 from core.component import Component, provider_of
 from core.config.describe import describe_value
+from core.config.faults import missing
 from core.config.locations import format_path
 from core.config.recipe import Recipe
 from core.config.report import Report
 from core.config.signature import Signature, signature_of
-from core.config.strict import missing
 from core.config.values import check_values
 from core.errors import RegistryError
 from core.hooks.points import misspelt_points
@@ -142,9 +142,7 @@ class Components:
             self.report.error((*path, slot.key) if slot.key in table else path, str(error))
         return None
 
-    def _takes(
-        self, path: KeyPath, key: Any, component: Component, signature: Signature, slot: Slot
-    ) -> bool:
+    def _takes(self, path: KeyPath, key: Any, component: Component, signature: Signature, slot: Slot) -> bool:
         """Tell whether a component takes a key; report it if not."""
         own = [name for name in signature.parameters if name not in slot.injected]
         if key in own or key in slot.also:
@@ -220,7 +218,9 @@ class Components:
             return
         for name, meant in misspelt_points(component.target).items():
             self.report.error(
-                (*path, key), f"{component.name}.{name} is no hook point and would never run", suggestion=meant
+                (*path, key),
+                f"{component.name}.{name} is no hook point and would never run",
+                suggestion=meant,
             )
 
     def _nested(self, path: KeyPath, options: Mapping[str, Any]) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.config.describe import describe_value
+from core.config.faults import Fault, StructureError
 from core.config.problems import Problem, Severity
-from core.config.strict import Fault, StructureError, structure
+from core.config.strict import structure
 from core.suggest import nearest
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class Report:
 
     def at(self, path: KeyPath) -> Location | None:
         """Return the place that set a key, or its nearest ancestor."""
-        return self.loaded.locations.nearest(path)[0]
+        location: Location | None = self.loaded.locations.nearest(path)[0]
+        return location
 
     def place(self, location: Location) -> str:
         """Return a place as the report writes it."""
@@ -164,5 +166,3 @@ class Report:
                 mantissa, sign, exponent = match.groups()
                 return f"YAML reads {value} as text, write {mantissa}.0e{sign or '+'}{exponent}"
         return "remove the quotes"
-
-

@@ -15,10 +15,8 @@ from core.config.sections.optimizer import OptimizerConfig
 from core.config.sections.runner import RunnerConfig
 from core.config.sections.tables import AutoScaleLr, CustomImports, PluginSwitches
 
-
-def plain(default: Any) -> Any:
-    """Declare a key whose value needs no more than its type."""
-    return field(default=default, metadata={"plain": True})
+# Marks keys whose value needs no more than its type.
+PLAIN = {"plain": True}
 
 
 @frozen(kw_only=True)
@@ -69,32 +67,32 @@ class RunConfig:
     lr_config: Recipe | None = None
     momentum_config: Recipe | None = None
     runner: RunnerConfig | None = None
-    workflow: list[tuple[str, int]] = plain([("train", 1)])
+    workflow: list[tuple[str, int]] = field(factory=lambda: [("train", 1)], metadata=PLAIN)
     checkpoint_config: Recipe | None = None
     log_config: LogConfig = field(factory=LogConfig)
     evaluation: Recipe | None = None
     dist_evaluation: Recipe | None = None
     custom_hooks: list[Recipe] = field(factory=list)
-    custom_imports: CustomImports | None = plain(None)
-    fp16: Mapping[str, Any] | None = plain(None)
-    work_dir: str | None = plain(None)
-    resume_from: str | None = plain(None)
-    load_from: str | None = plain(None)
-    auto_resume: bool = plain(False)
-    resume: bool | str | None = plain(None)
-    seed: int | None = plain(None)
-    deterministic: bool = plain(False)
-    log_level: str | int = plain("INFO")
-    dist_params: Mapping[str, Any] | None = plain(None)
-    find_unused_parameters: bool = plain(False)
-    cudnn_benchmark: bool = plain(False)
-    opencv_num_threads: int | None = plain(None)
-    mp_start_method: Literal["fork", "spawn", "forkserver"] | None = plain(None)
-    gpu_ids: list[int] | None = plain(None)
-    exp_name: str | None = plain(None)
-    auto_scale_lr: AutoScaleLr | None = plain(None)
-    device: str | None = plain(None)
-    plugins: PluginSwitches | None = plain(None)
+    custom_imports: CustomImports | None = field(default=None, metadata=PLAIN)
+    fp16: Mapping[str, Any] | None = field(default=None, metadata=PLAIN)
+    work_dir: str | None = field(default=None, metadata=PLAIN)
+    resume_from: str | None = field(default=None, metadata=PLAIN)
+    load_from: str | None = field(default=None, metadata=PLAIN)
+    auto_resume: bool = field(default=False, metadata=PLAIN)
+    resume: bool | str | None = field(default=None, metadata=PLAIN)
+    seed: int | None = field(default=None, metadata=PLAIN)
+    deterministic: bool = field(default=False, metadata=PLAIN)
+    log_level: str | int = field(default="INFO", metadata=PLAIN)
+    dist_params: Mapping[str, Any] | None = field(default=None, metadata=PLAIN)
+    find_unused_parameters: bool = field(default=False, metadata=PLAIN)
+    cudnn_benchmark: bool = field(default=False, metadata=PLAIN)
+    opencv_num_threads: int | None = field(default=None, metadata=PLAIN)
+    mp_start_method: Literal["fork", "spawn", "forkserver"] | None = field(default=None, metadata=PLAIN)
+    gpu_ids: list[int] | None = field(default=None, metadata=PLAIN)
+    exp_name: str | None = field(default=None, metadata=PLAIN)
+    auto_scale_lr: AutoScaleLr | None = field(default=None, metadata=PLAIN)
+    device: str | None = field(default=None, metadata=PLAIN)
+    plugins: PluginSwitches | None = field(default=None, metadata=PLAIN)
     variables: Mapping[str, Any] = field(factory=dict, repr=False)
 
 

@@ -29,8 +29,8 @@ class Parameter:
     """
 
     name: str
-    annotation: Any = Any
-    default: Any = NOTHING
+    annotation: Any
+    default: Any
     attribute: attrs.Attribute[Any] | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
@@ -161,9 +161,7 @@ def _add(found: dict[str, Parameter], named: list[Parameter], gone: set[str], po
 def _with_fields(own: dict[str, Parameter], klass: type) -> list[Parameter]:
     """Lend the validators of an attrs class to the parameters of a hand-written `__init__`."""
     fields = {a.alias: a for a in attrs_init_fields(klass)} if attrs.has(klass) else {}
-    return [
-        attrs.evolve(parameter, attribute=fields.get(parameter.name)) for parameter in own.values()
-    ]
+    return [attrs.evolve(parameter, attribute=fields.get(parameter.name)) for parameter in own.values()]
 
 
 def _made_by_attrs(klass: type, init: Any) -> bool:
@@ -172,7 +170,7 @@ def _made_by_attrs(klass: type, init: Any) -> bool:
 
 
 def _from_attribute(attribute: attrs.Attribute[Any], cls: type) -> Parameter:
-    owner = next((k for k in cls.__mro__ if attribute.name in k.__dict__.get("__annotations__", {})), cls)
+    owner = next((k for k in cls.__mro__ if attribute.name in inspect.get_annotations(k)), cls)
     scope = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
     annotation = _resolve(attribute.type, scope, dict(vars(owner)))
     name = attribute.alias or attribute.name.lstrip("_")
@@ -180,7 +178,11 @@ def _from_attribute(attribute: attrs.Attribute[Any], cls: type) -> Parameter:
 
 
 def _keywords(
-    declared: inspect.Signature, scope: Mapping[str, Any], local: Mapping[str, Any], *, skip_first: bool = False
+    declared: inspect.Signature,
+    scope: Mapping[str, Any],
+    local: Mapping[str, Any],
+    *,
+    skip_first: bool = False,
 ) -> tuple[dict[str, Parameter], bool]:
     """Return the parameters that can be given by keyword, and whether there is a `**kwargs`."""
     found: dict[str, Parameter] = {}

@@ -3,94 +3,21 @@
 from __future__ import annotations
 
 import collections
-import os
-import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import PurePath
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import attrs
 import cattrs
-from cattrs.errors import (
-    AttributeValidationNote,
-    BaseValidationError,
-    ForbiddenExtraKeysError,
-    IterableValidationError,
-    IterableValidationNote,
-)
+from cattrs.errors import BaseValidationError, IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn
 
-from core.config.describe import (
-    base_of,
-    describe_type,
-    describe_value,
-    is_mapping,
-    is_plain,
-    is_sequence,
-    is_union,
-)
+from core.config.describe import base_of, is_mapping, is_plain, is_sequence, is_union
+from core.config.faults import Mismatch, StructureError, faults_of
+from core.config.scalars import KINDS, is_bool, is_text, structure_scalar
 from core.suggest import nearest
 
 Hook = Callable[[Any, Any], Any]
-Step = str | int
-UNKNOWN = "unknown key"
-
-
-def missing(key: str) -> str:
-    """Return the message about a required key that is not there."""
-    return f"required key {key!r} is missing"
-
-
-class Mismatch(ValueError):
-    """A value that is not of its declared type.
-
-    Args:
-        expected: the type.
-        found: the value.
-        suggestion: a near value, if there is one.
-        hint: how to put it right, if that is plain.
-    """
-
-    def __init__(
-        self, expected: Any, found: Any, *, suggestion: str | None = None, hint: str | None = None
-    ) -> None:
-        self.expected = describe_type(expected)
-        self.found = describe_value(found)
-        self.suggestion = suggestion
-        self.hint = hint
-        super().__init__(f"expected {self.expected}, got {self.found}")
-
-
-@attrs.frozen
-class Fault:
-    """One thing wrong inside a value.
-
-    Args:
-        path: keys and indices from the value to the place.
-        message: what is wrong, where `expected` and `found` do not say it.
-        expected: the type that is wanted.
-        found: what stands there.
-        suggestion: a near name.
-        hint: how to put it right.
-        missing: the required key that is not there.
-    """
-
-    path: tuple[Step, ...] = ()
-    message: str = ""
-    expected: str | None = None
-    found: str | None = None
-    suggestion: str | None = None
-    hint: str | None = None
-    missing: str | None = None
-
-
-class StructureError(ValueError):
-    """A value that does not fit, with every fault in it."""
-
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__(self.faults)
 
 
 def structure(value: Any, annotation: Any) -> Any:
@@ -106,93 +33,7 @@ def structure(value: Any, annotation: Any) -> Any:
     try:
         return _CONVERTER.get_structure_hook(annotation)(value, annotation)
     except (Mismatch, BaseValidationError) as error:
-        raise StructureError(_faults(error)) from error
-
-
-def _faults(error: BaseException, path: tuple[Step, ...] = ()) -> Iterator[Fault]:
-    """Walk the groups that cattrs raises; its own rendering drops the causes."""
-    if isinstance(error, BaseValidationError):
-        faults = [fault for cause in error.exceptions for fault in _faults(cause, path + _step(cause))]
-        meant = {fault.suggestion for fault in faults if fault.path[:-1] == path and fault.message == UNKNOWN}
-        # A key that was only misspelt is not missing too.
-        yield from (fault for fault in faults if fault.path != path or fault.missing not in meant)
-    elif isinstance(error, Mismatch):
-        yield Fault(path, "", error.expected, error.found, error.suggestion, error.hint)
-    elif isinstance(error, ForbiddenExtraKeysError):
-        known = [attribute.name for attribute in attrs.fields(error.cl)]
-        for key in sorted(error.extra_fields, key=str):
-            close = nearest(str(key), known)
-            hint = None if close else f"known are {', '.join(known)}"
-            yield Fault((*path, key), UNKNOWN, suggestion=close[0] if close else None, hint=hint)
-    elif isinstance(error, KeyError) and path and error.args == (path[-1],):
-        yield Fault(path[:-1], missing(error.args[0]), missing=error.args[0])
-    else:
-        yield Fault(path, str(error) or type(error).__name__)
-
-
-def _step(error: BaseException) -> tuple[Step, ...]:
-    for note in getattr(error, "__notes__", ()):
-        if isinstance(note, AttributeValidationNote):
-            return (note.name,)
-        if isinstance(note, IterableValidationNote):
-            return (note.index,)
-    return ()
-
-
-def _scalar(value: Any, annotation: Any) -> Any:
-    """Check text and numbers; cattrs sends subclasses of them here too, which let everything pass."""
-    if annotation is bool:
-        return _bool(value)
-    if annotation is int:
-        return _int(value)
-    if annotation is float:
-        return _float(value)
-    if annotation is str:
-        return _str(value)
-    return value
-
-
-def _is_bool(value: Any) -> bool:
-    # numpy's bool is no subclass of bool, and it has `__float__`.
-    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
-
-
-def _bool(value: Any) -> bool:
-    if not _is_bool(value):
-        raise Mismatch(bool, value)
-    return bool(value)
-
-
-def _int(value: Any) -> int:
-    if type(value) is int:
-        return value
-    if _is_bool(value) or not hasattr(type(value), "__index__"):
-        raise Mismatch(int, value)
-    try:
-        return value.__index__()  # type: ignore[no-any-return]
-    except (TypeError, ValueError):  # a tensor of floats, an array of many
-        raise Mismatch(int, value) from None
-
-
-def _float(value: Any) -> float:
-    if type(value) is float:
-        return value
-    if _is_bool(value) or isinstance(value, (str, bytes)):
-        raise Mismatch(float, value)
-    if not hasattr(type(value), "__float__") and not hasattr(type(value), "__index__"):
-        raise Mismatch(float, value)
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        raise Mismatch(float, value) from None
-
-
-def _str(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, PurePath):
-        return os.fspath(value)
-    raise Mismatch(str, value)
+        raise StructureError(faults_of(error)) from error
 
 
 def _anything(value: Any, annotation: Any) -> Any:
@@ -209,11 +50,11 @@ def _literal_hook(annotation: Any) -> Hook:
 
     def check(value: Any, _: Any) -> Any:
         for one in legal:
-            if type(one) is not bool and _is_bool(value):
+            if type(one) is not bool and is_bool(value):
                 continue
             if isinstance(value, type(one)) and value == one:
                 return one
-        near = nearest(value, [one for one in legal if isinstance(one, str)]) if isinstance(value, str) else []
+        near = nearest(value, filter(is_text, legal)) if is_text(value) else []
         raise Mismatch(annotation, value, suggestion=near[0] if near else None)
 
     return check
@@ -360,7 +201,7 @@ def _wrapping(annotation: Any, value: Any) -> str | None:
 
 
 def _opaque_hook(annotation: Any) -> Hook:
-    """Let pass what may become an object of a class that a config cannot write; nothing else is known of it."""
+    """Let pass whatever may become an object of a class that a config cannot write."""
     if getattr(annotation, "__name__", "") not in ("Tensor", "ndarray"):
         return _anything
 
@@ -399,7 +240,7 @@ def _factory(annotation: Any) -> Hook:
         return _sequence_hook(annotation)
     if is_mapping(annotation):
         return _mapping_hook(annotation)
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and attrs.has(annotation):
+    if isinstance(annotation, type) and attrs.has(annotation):
         return _attrs_hook(annotation)
     return _opaque_hook(annotation)
 
@@ -407,8 +248,8 @@ def _factory(annotation: Any) -> Hook:
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     # Classes go through single dispatch, which also catches their subclasses: one hook asks for identity.
-    for kind in (bool, int, float, str, bytes, PurePath):
-        converter.register_structure_hook(kind, _scalar)
+    for kind in KINDS:
+        converter.register_structure_hook(kind, structure_scalar)
     converter.register_structure_hook_factory(lambda annotation: True, _factory)
     return converter
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from core.config.faults import Fault, StructureError
 from core.config.report import Report
 from core.config.signature import UNSET, Parameter, Signature, schema_of
-from core.config.strict import Fault, StructureError, structure
+from core.config.strict import structure
 from core.errors import HookloomError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _converted(parameter: Parameter, value: Any) -> bool:
     try:
         result = _convert(attribute, value)
         if attribute.validator is not None:
-            attribute.validator(None, attribute, result)  # type: ignore[arg-type]
+            attribute.validator(None, attribute, result)
     except Exception:
         return False
     return True
@@ -87,11 +88,9 @@ def _converted(parameter: Parameter, value: Any) -> bool:
 
 def _convert(attribute: attrs.Attribute[Any], value: Any) -> Any:
     converter: Any = attribute.converter
-    if isinstance(converter, attrs.Converter):
-        if converter.takes_self or converter.takes_field:
-            return value
-        converter = converter.converter
-    return converter(value)
+    if getattr(converter, "takes_self", False) or getattr(converter, "takes_field", False):
+        return value  # it wants an object that is built
+    return getattr(converter, "converter", converter)(value)
 
 
 def _run_validators(

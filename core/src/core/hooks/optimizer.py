@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
-
 from core.errors import ModelOutputError
 from core.hooks.base import Hook
 from core.hooks.define import hook
@@ -53,8 +52,8 @@ class OptimizerHook(Hook):
         check_loss(loss)
         if not loss.requires_grad:
             raise ModelOutputError(
-                "the loss does not depend on any parameter that needs a gradient: it was detached or computed "
-                "without gradients, or every parameter is frozen"
+                "the loss does not depend on any parameter that needs a gradient: it was detached, or "
+                "computed without gradients, or every parameter is frozen"
             )
         if self.detect_anomalous_params:
             self.detect_anomalous_parameters(loss, runner)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
-
 from core.errors import OptionError
 from core.hooks.define import hook
 from core.hooks.grad_clip import GradClip, check_grad_clip, to_grad_clip
@@ -59,6 +58,7 @@ class Fp16OptimizerHook(OptimizerHook):
     distributed: bool = True
     loss_scaler: torch.amp.GradScaler = attrs.field(init=False, repr=False)
     _fixed_scale: float | None = attrs.field(default=None, init=False, repr=False)
+    _restored: bool = attrs.field(default=False, init=False, repr=False)
     _meta: dict[str, Any] | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -71,8 +71,9 @@ class Fp16OptimizerHook(OptimizerHook):
         super().before_run(runner)
         state = self.loss_scaler.state_dict()
         self._meta = runner.meta
-        if self._meta is not None and "loss_scaler" in (self._meta.get("fp16") or {}):
-            state = self._meta["fp16"]["loss_scaler"]
+        if not self._restored and self._meta is not None:
+            state = (self._meta.get("fp16") or {}).get("loss_scaler", state)
+        self._restored = False
         device = next((parameter.device.type for parameter in runner.model.parameters()), "cpu")
         self.loss_scaler = self._make_scaler(device)
         if state:
@@ -80,7 +81,7 @@ class Fp16OptimizerHook(OptimizerHook):
         # Models written for MMCV switch their own casts by this flag.
         for module in runner.model.modules():
             if hasattr(module, "fp16_enabled"):
-                module.fp16_enabled = True
+                setattr(module, "fp16_enabled", True)  # noqa: B010 - no attribute that modules declare
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the scaler, and note it in the runner's meta."""
@@ -96,6 +97,7 @@ class Fp16OptimizerHook(OptimizerHook):
             state: what `state_dict` returned.
         """
         self.loss_scaler.load_state_dict(state["loss_scaler"])
+        self._restored = True
 
     def _make_scaler(self, device: str) -> torch.amp.GradScaler:
         options = dict(self.loss_scale) if isinstance(self.loss_scale, Mapping) else {}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-
 from core.errors import OptionError, RunStateError
 from core.hooks.base import Hook
 from core.hooks.define import hook
@@ -50,7 +49,7 @@ def of_optimizers(optimizer: Any, read: Callable[[Any], list[float]]) -> Values:
     return read(optimizer)
 
 
-def by_optimizer(optimizer: Any, values: Values) -> Iterable[tuple[Any, list[float]]]:
+def by_optimizer(optimizer: Any, values: Values) -> list[tuple[Any, list[float]]]:
     """Return each optimizer with the values of its groups.
 
     Raises:
@@ -158,9 +157,7 @@ class ScheduleHook(Hook):
         Raises:
             RunStateError: if the run's length is not known, as with a dataset that has none.
         """
-        done, total = (
-            (runner.epoch, runner.max_epochs) if self.by_epoch else (runner.iter, runner.max_iters)
-        )
+        done, total = (runner.epoch, runner.max_epochs) if self.by_epoch else (runner.iter, runner.max_iters)
         if total is None:
             what = "epochs" if self.by_epoch else "iterations"
             raise RunStateError(

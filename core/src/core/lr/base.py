@@ -99,8 +99,12 @@ class LrUpdaterHook(ScheduleHook):
 
     def _set_lr(self, runner: Runner, lr_groups: Values) -> None:
         """Set the lr of all groups."""
-        for optimizer, values in by_optimizer(runner.optimizer, lr_groups):
-            _set(optimizer, values)
+        optimizer = runner.optimizer
+        if isinstance(optimizer, dict):
+            for one, values in by_optimizer(optimizer, lr_groups):
+                _set(one, values)
+        else:
+            _set(optimizer, lr_groups)
 
 
 def _initial_lrs(optimizer: Any) -> list[float]:
@@ -114,9 +118,9 @@ def _plain(lr: Any) -> Any:
     return lr.item() if isinstance(lr, torch.Tensor) else lr
 
 
-def _set(optimizer: Any, values: list[float]) -> None:
-    for group, lr in zip(optimizer.param_groups, values, strict=False):
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(lr)
-        else:
+def _set(optimizer: Any, values: Any) -> None:
+    for group, lr in zip(optimizer.param_groups, values):  # noqa: B905 - groups may be added later; and it is hot
+        if type(group["lr"]) is float or not isinstance(group["lr"], torch.Tensor):
             group["lr"] = lr
+        else:
+            group["lr"].fill_(lr)

@@ -30,4 +30,5 @@ class PolyLrUpdaterHook(LrUpdaterHook):
     def get_lr(self, runner: Runner, base_lr: float) -> float:
         """Return the lr on the polynomial."""
         done, total = self.progress(runner)
-        return (base_lr - self.min_lr) * (1 - done / total) ** self.power + self.min_lr
+        left: float = (1 - done / total) ** self.power
+        return (base_lr - self.min_lr) * left + self.min_lr

@@ -1,4 +1,4 @@
-"""What all momentum updaters share: a policy gives `momentum`, or the first beta, of every parameter group."""
+"""What all momentum updaters share: a policy gives `momentum`, or the first beta, of every group."""
 
 from __future__ import annotations
 
@@ -78,9 +78,8 @@ class MomentumUpdaterHook(ScheduleHook):
     def _initial(self, optimizer: Any) -> list[float]:
         for group in optimizer.param_groups:
             if "momentum" not in group and "betas" not in group:
-                raise OptionError(
-                    f"{type(self).__name__} needs momentum or betas, and {type(optimizer).__name__} has neither"
-                )
+                name = type(optimizer).__name__
+                raise OptionError(f"{type(self).__name__} needs momentum or betas, and {name} has neither")
             group.setdefault(
                 "initial_momentum", group["momentum"] if "momentum" in group else group["betas"][0]
             )

@@ -1,4 +1,4 @@
-"""The optimizer constructor that gives every parameter the learning rate and decay its kind and name call for."""
+"""The optimizer constructor that gives every parameter the lr and decay its kind and name call for."""
 
 from __future__ import annotations
 
@@ -11,26 +11,16 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from core.errors import HookloomError
+from core.errors import OptionError
 from core.registries import OPTIMIZERS
 from core.registry import build_from_cfg
-from core.suggest import did_you_mean
 
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
-# MMCV's deformable convolutions are compiled elsewhere: known by name, with everything that derives from them.
-DEFORMABLE = {"DeformConv2d", "ModulatedDeformConv2d"}
-MULTIPLIERS = (
-    "bias_lr_mult",
-    "bias_decay_mult",
-    "norm_decay_mult",
-    "dwconv_decay_mult",
-    "dcn_offset_lr_mult",
-)
-KEYS = (*MULTIPLIERS, "custom_keys", "bypass_duplicate")
+# MMCV's deformable convolutions are compiled elsewhere: known by name, with what derives from them.
+DEFORMABLE = frozenset({"DeformConv2d", "ModulatedDeformConv2d"})
+DECAY_MULTIPLIERS = ("bias_decay_mult", "norm_decay_mult", "dwconv_decay_mult")
 
-
-class ParamwiseError(HookloomError, ValueError, TypeError):
-    """A `paramwise_cfg` that cannot be applied."""
+Groups = list[dict[str, Any]]
 
 
 class DefaultOptimizerConstructor:
@@ -38,8 +28,9 @@ class DefaultOptimizerConstructor:
 
     Without `paramwise_cfg` all parameters form one group; with it every parameter is a group of its own.
     `custom_keys` come first: the longest key that occurs in a parameter's name decides (of equally long
-    ones the alphabetically first), and no other rule applies to it. Otherwise norm layers, depthwise
-    convolutions and biases have their multipliers, in this order for the weight decay.
+    ones the alphabetically first), and no other rule applies to it. Otherwise the weight decay is that of
+    a norm layer, else of a depthwise convolution, else of a bias; the learning rate that of a bias outside
+    norms, or of the offset convolution in a deformable one.
 
     Args:
         optimizer_cfg: `type` and arguments of the optimizer.
@@ -48,48 +39,54 @@ class DefaultOptimizerConstructor:
             default), `bypass_duplicate` (leave out parameters met before; default False).
 
     Raises:
-        ParamwiseError: if an argument is no dict, or a decay multiplier is given without `weight_decay`.
+        OptionError: if an argument is no dict, or a decay multiplier is given without `weight_decay`.
     """
 
     def __init__(
         self, optimizer_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None
     ) -> None:
         if not isinstance(optimizer_cfg, Mapping):
-            raise ParamwiseError(f"optimizer_cfg must be a dict, got {type(optimizer_cfg).__name__}")
+            raise OptionError(f"optimizer must be a dict, got {type(optimizer_cfg).__name__}")
         self.optimizer_cfg = optimizer_cfg
         self.paramwise_cfg: Mapping[str, Any] = {} if paramwise_cfg is None else paramwise_cfg
-        self.base_lr = optimizer_cfg.get("lr")
-        self.base_wd = optimizer_cfg.get("weight_decay")
+        self.base_lr: float | None = optimizer_cfg.get("lr")
+        self.base_wd: float | None = optimizer_cfg.get("weight_decay")
         self._validate_cfg()
 
     def _validate_cfg(self) -> None:
-        if not isinstance(self.paramwise_cfg, Mapping):
-            raise ParamwiseError(
-                f"paramwise_cfg must be a dict or None, got {type(self.paramwise_cfg).__name__}"
-            )
-        custom = self.paramwise_cfg.get("custom_keys", {})
-        if not isinstance(custom, Mapping) or not all(isinstance(rule, Mapping) for rule in custom.values()):
-            raise ParamwiseError(f"paramwise_cfg.custom_keys must be a dict of dicts, got {custom!r}")
-        if self.base_wd is not None:
-            return
-        needing = [f"custom_keys[{key!r}].decay_mult" for key, rule in custom.items() if "decay_mult" in rule]
-        needing += [key for key in MULTIPLIERS if "decay" in key and key in self.paramwise_cfg]
-        if needing:
-            raise ParamwiseError(f"paramwise_cfg.{needing[0]} needs the optimizer's weight_decay, which is not given")
+        paramwise = self.paramwise_cfg
+        if not isinstance(paramwise, Mapping):
+            raise OptionError(f"paramwise_cfg must be a dict or None, got {type(paramwise).__name__}")
+        custom = paramwise.get("custom_keys", {})
+        if not isinstance(custom, Mapping):
+            raise OptionError(f"paramwise_cfg.custom_keys must be a dict, got {type(custom).__name__}")
+        if self.base_wd is None:
+            needing = [
+                f"custom_keys[{key!r}].decay_mult" for key in custom if "decay_mult" in self._rule(key)
+            ]
+            needing += [key for key in DECAY_MULTIPLIERS if key in paramwise]
+            if needing:
+                raise OptionError(
+                    f"paramwise_cfg.{needing[0]} needs optimizer.weight_decay, which is not set"
+                )
 
     def __call__(self, model: nn.Module) -> torch.optim.Optimizer:
         """Build the optimizer of a model.
 
+        Args:
+            model: the model, or a wrapper that holds it as `module`.
+
         Raises:
-            ParamwiseError: if a multiplier applies where the optimizer has no `lr`, or a parameter occurs
-                twice without `bypass_duplicate`.
+            OptionError: if a multiplier applies and the optimizer's config gives no `lr`, or if a parameter
+                occurs twice without `bypass_duplicate`.
         """
         if hasattr(model, "module"):
-            model = model.module
+            model = model.module  # type: ignore[assignment]
         options = dict(self.optimizer_cfg)
         if self.paramwise_cfg:
-            params: list[dict[str, Any]] = []
+            params: Groups = []
             self.add_params(params, model)
+            _refuse_duplicates(params, model)
             options["params"] = params
         else:
             options["params"] = model.parameters()
@@ -97,69 +94,93 @@ class DefaultOptimizerConstructor:
         return optimizer
 
     def add_params(
-        self, params: list[dict[str, Any]], module: nn.Module, prefix: str = "", is_dcn_module: bool = False
+        self, params: Groups, module: nn.Module, prefix: str = "", is_dcn_module: bool | None = None
     ) -> None:
         """Append the groups of a module's own parameters and of everything below it.
 
         Args:
             params: what to append to.
             module: the module.
-            prefix: its name in the model.
+            prefix: its name in the model; empty for the model itself.
             is_dcn_module: whether the module above it is a deformable convolution.
         """
+        bypass = self.paramwise_cfg.get("bypass_duplicate", False)
         for name, parameter in module.named_parameters(recurse=False):
             group: dict[str, Any] = {"params": [parameter]}
             if parameter.requires_grad:
-                if self.paramwise_cfg.get("bypass_duplicate", False) and _is_in(parameter, params):
-                    warnings.warn(
-                        f"{prefix} is duplicate. It is skipped since bypass_duplicate=True", stacklevel=2
-                    )
+                if bypass and self._is_in(group, params):
+                    message = f"{prefix}.{name} is duplicate: it is left out, since bypass_duplicate is set"
+                    warnings.warn(message, stacklevel=2)
                     continue
-                group.update(self._options(name, module, prefix, is_dcn_module))
+                group.update(self._options(name, module, prefix, bool(is_dcn_module)))
             params.append(group)
         below = any(kind.__name__ in DEFORMABLE for kind in type(module).__mro__)
         for child_name, child in module.named_children():
-            self.add_params(params, child, f"{prefix}.{child_name}" if prefix else child_name, below)
+            child_prefix = f"{prefix}.{child_name}" if prefix else child_name
+            self.add_params(params, child, prefix=child_prefix, is_dcn_module=below)
 
-    def _options(self, name: str, module: nn.Module, prefix: str, is_dcn_module: bool) -> dict[str, Any]:
+    def _is_in(self, param_group: dict[str, Any], param_group_list: Groups) -> bool:
+        """Tell whether a group shares a parameter with one of the list."""
+        known = {id(parameter) for group in param_group_list for parameter in group["params"]}
+        return any(id(parameter) in known for parameter in param_group["params"])
+
+    def _options(self, name: str, module: nn.Module, prefix: str, in_dcn: bool) -> dict[str, float]:
+        """Return `lr` and `weight_decay` of a parameter as far as a rule sets them."""
+        full_name = f"{prefix}.{name}"
         custom = self.paramwise_cfg.get("custom_keys", {})
         for key in sorted(sorted(custom), key=len, reverse=True):
-            if key in f"{prefix}.{name}":
-                rule = custom[key]
-                options = {"lr": self._lr(rule.get("lr_mult", 1.0))}
+            if key in full_name:
+                rule = self._rule(key)
+                options = {"lr": self._lr(full_name, rule.get("lr_mult", 1.0))}
                 if self.base_wd is not None:
                     options["weight_decay"] = self.base_wd * rule.get("decay_mult", 1.0)
                 return options
-        options = {}
         is_norm = isinstance(module, NORMS)
-        is_conv = isinstance(module, nn.Conv2d)
-        # Without any multiplier the rate is still written out, as MMCV does.
-        if name == "bias" and not (is_norm or is_dcn_module):
-            options["lr"] = self._lr(self._multiplier("bias_lr_mult"))
-        if "conv_offset" in prefix and is_dcn_module and is_conv:
-            options["lr"] = self._lr(self._multiplier("dcn_offset_lr_mult"))
+        free_bias = name == "bias" and not in_dcn
+        options = {}
+        # As in MMCV, such a bias has its lr written out even where no multiplier is given.
+        if free_bias and not is_norm:
+            options["lr"] = self._lr(full_name, self._multiplier("bias_lr_mult"))
+        if in_dcn and "conv_offset" in prefix and isinstance(module, nn.Conv2d):
+            options["lr"] = self._lr(full_name, self._multiplier("dcn_offset_lr_mult"))
         if self.base_wd is not None:
-            if is_norm:
-                options["weight_decay"] = self.base_wd * self._multiplier("norm_decay_mult")
-            elif isinstance(module, nn.Conv2d) and module.in_channels == module.groups:
-                options["weight_decay"] = self.base_wd * self._multiplier("dwconv_decay_mult")
-            elif name == "bias" and not is_dcn_module:
-                options["weight_decay"] = self.base_wd * self._multiplier("bias_decay_mult")
+            key = "norm_decay_mult" if is_norm else "dwconv_decay_mult" if _is_depthwise(module) else None
+            key = key or ("bias_decay_mult" if free_bias else None)
+            if key:
+                options["weight_decay"] = self.base_wd * self._multiplier(key)
         return options
+
+    def _rule(self, key: str) -> Mapping[str, float]:
+        rule = self.paramwise_cfg["custom_keys"][key]
+        if not isinstance(rule, Mapping):
+            raise OptionError(f"paramwise_cfg.custom_keys[{key!r}] must be a dict, got {rule!r}")
+        return rule
 
     def _multiplier(self, key: str) -> float:
         return self.paramwise_cfg.get(key, 1.0)  # type: ignore[no-any-return]
 
-    def _lr(self, multiplier: float) -> float:
+    def _lr(self, name: str, multiplier: float) -> float:
         if self.base_lr is None:
-            raise ParamwiseError("paramwise_cfg scales the learning rate, but the optimizer's lr is not given")
-        return self.base_lr * multiplier  # type: ignore[no-any-return]
+            raise OptionError(
+                f"paramwise_cfg multiplies the lr of {name.lstrip('.')!r} but optimizer.lr is not set"
+            )
+        return self.base_lr * multiplier
 
 
-def unknown_paramwise_keys(paramwise_cfg: Mapping[str, Any]) -> dict[str, str]:
-    """Return the keys that no rule knows, each with a hint at what was meant."""
-    return {key: did_you_mean(key, KEYS) for key in paramwise_cfg if key not in KEYS}
+def _is_depthwise(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and module.in_channels == module.groups
 
 
-def _is_in(parameter: nn.Parameter, params: list[dict[str, Any]]) -> bool:
-    return any(parameter is other for group in params for other in group["params"])
+def _refuse_duplicates(params: Groups, model: nn.Module) -> None:
+    seen: set[int] = set()
+    for group in params:
+        for parameter in group["params"]:
+            if id(parameter) in seen:
+                names = [
+                    name for name, one in model.named_parameters(remove_duplicate=False) if one is parameter
+                ]
+                raise OptionError(
+                    f"{' and '.join(map(repr, names))} are one parameter, which cannot be in two parameter "
+                    "groups; paramwise_cfg.bypass_duplicate=True takes it once"
+                )
+            seen.add(id(parameter))

@@ -355,10 +355,11 @@ class BaseRunner(HookRegistration, ABC):
         """Write one checkpoint and the name of the latest, and return its path."""
         if meta is not None and not isinstance(meta, Mapping):
             raise TypeError(f"meta must be a dict or None, got {type(meta).__name__}")
+        ours = state.snapshot(self)  # first, since a hook may note its state in the meta too
         facts = {**(meta or {}), **(self.meta or {}), "epoch": epoch, "iter": self.completed_iters}
         path = Path(out_dir) / filename
         payload = make_payload(self.model, self.optimizer if save_optimizer else None, facts)
-        payload["hookloom"] = state.snapshot(self)
+        payload["hookloom"] = ours
         write_checkpoint(payload, path)
         record_checkpoint(path, self.completed_iters)
         if create_symlink:

@@ -1,1 +1,1 @@
-"""Optimizers, learning-rate updaters and momentum updaters beyond the everyday ones, each in a file of its own."""
+"""Optimizers, learning-rate updaters and momentum updaters beyond the everyday ones, one a file."""

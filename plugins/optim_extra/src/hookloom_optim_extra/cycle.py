@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-
 from core.errors import OptionError
 from core.hooks.options import is_number
 
@@ -19,8 +18,8 @@ def target_ratio(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> 
     Raises:
         OptionError: if it is anything else.
     """
-    numbers = value if isinstance(value, (list, tuple)) else [value]
-    if not (isinstance(value, (float, list, tuple)) and 1 <= len(numbers) <= 2 and all(map(is_number, numbers))):
+    several = isinstance(value, (list, tuple)) and 1 <= len(value) <= 2 and all(map(is_number, value))
+    if not (several or isinstance(value, float)):
         raise OptionError(f"target_ratio must be a float or a tuple of two numbers, got {value!r}")
 
 

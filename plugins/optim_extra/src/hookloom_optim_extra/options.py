@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
-
 from core.errors import OptionError
 from core.hooks.options import is_number, one_of
 from core.hooks.schedule import Values
@@ -95,6 +94,6 @@ def _spread(option: str, value: Any, name: str, optimizer: Any) -> list[float]:
         value = [value] * count
     if not isinstance(value, (list, tuple)) or len(value) != count:
         raise OptionError(
-            f"{option} must be a list of {count} numbers, one for each parameter group of {name}, got {value!r}"
+            f"{option} must be a list of {count} numbers, one for each group of {name}, got {value!r}"
         )
     return list(value)

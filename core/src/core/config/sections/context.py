@@ -9,6 +9,10 @@ from attrs import frozen
 
 from core.config.components import Components
 from core.config.report import Report
+from core.suggest import nearest
+
+# How near a user's own name must be to a key of ours to be a slip.
+_SLIP = 0.8
 
 
 @frozen
@@ -36,3 +40,30 @@ class Context:
             return value
         self.report.not_a_table((key,), value)
         return None
+
+    def missing(self, key: str, why: str = "") -> None:
+        """Report a required section that is not there, unless it only seems to be misspelt.
+
+        Args:
+            key: its name.
+            why: what cannot be done without it.
+        """
+        if key not in self.misspelt().values():
+            self.report.error((), f"required key {key!r} is missing{why and f': {why}'}")
+
+    def misspelt(self) -> dict[str, str]:
+        """Return top-level names that nobody reads and that are nearly one that is absent."""
+        from core.config.schema import known_keys
+
+        known = known_keys()
+        present = set(self.data)
+        stands_for = {"optimizers": "optimizer", "total_epochs": "runner", "total_iters": "runner"}
+        present |= {section for alias, section in stands_for.items() if alias in present}
+        absent = [key for key in known if key not in present and stands_for.get(key) not in present]
+        found = {}
+        for name in self.data:
+            if isinstance(name, str) and name not in known and name not in self.report.loaded.used_names:
+                near = nearest(name, absent, cutoff=_SLIP)
+                if near:
+                    found[name] = near[0]
+        return found

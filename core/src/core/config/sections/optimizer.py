@@ -82,7 +82,7 @@ def read_optimizer(context: Context) -> OptimizerConfig | None:
         context.report.error(("optimizers",), "stands for 'optimizer', which is given too")
     if not names:
         if context.training:
-            context.report.error((), "required key 'optimizer' is missing")
+            context.missing("optimizer")
         return None
     key = names[0]
     table = context.table(key)

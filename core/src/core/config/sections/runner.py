@@ -50,8 +50,8 @@ class RunnerConfig:
 def read_runner(context: Context) -> RunnerConfig | None:
     """Read the section; None if there is none, or it does not say what to build."""
     totals = {key: context.data[key] for key in _TOTALS if context.data.get(key) is not None}
-    for key, value in totals.items():
-        context.report.typed((key,), value, int)
+    # One that is no number is reported, and says nothing further.
+    totals = {key: value for key, value in totals.items() if context.report.typed((key,), value, int)}
     table = context.data.get("runner")
     if table is None:
         if len(totals) == 1:
@@ -60,8 +60,8 @@ def read_runner(context: Context) -> RunnerConfig | None:
             return _runner(context, (key,), {"type": type_, length: value})
         if totals:
             context.report.error(("total_iters",), "only one of total_epochs and total_iters can be given")
-        elif context.training:
-            context.report.error((), "required key 'runner' is missing: the length of the run is not known")
+        elif context.training and not any(context.report.has_error_at((key,)) for key in _TOTALS):
+            context.missing("runner", "the length of the run is not known")
         return None
     runner = _runner(context, ("runner",), table)
     if runner is not None:
@@ -85,7 +85,9 @@ def _runner(context: Context, path: tuple[str, ...], table: Any) -> RunnerConfig
 
 def kind_of(target: Any) -> Kind:
     """Tell what a runner counts; MMCV's users go by the name."""
-    names = [k.__name__ for k in target.__mro__] if inspect.isclass(target) else [getattr(target, "__name__", "")]
+    names = (
+        [k.__name__ for k in target.__mro__] if inspect.isclass(target) else [getattr(target, "__name__", "")]
+    )
     if "IterBasedRunner" in names:
         return "iter"
     if "EpochBasedRunner" in names:

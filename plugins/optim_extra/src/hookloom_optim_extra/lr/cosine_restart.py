@@ -7,7 +7,6 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import attrs
-
 from core.errors import OptionError
 from core.hooks.define import hook
 from core.hooks.options import either_or, is_int

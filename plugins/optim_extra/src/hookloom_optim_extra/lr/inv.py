@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-
 from core.hooks.define import hook
 from core.hooks.options import number
 from core.lr import LrUpdaterHook
@@ -31,4 +30,5 @@ class InvLrUpdaterHook(LrUpdaterHook):
     def get_lr(self, runner: Runner, base_lr: float) -> float:
         """Return the lr on the inverse."""
         progress = runner.epoch if self.by_epoch else runner.iter
-        return base_lr * (1 + self.gamma * progress) ** -self.power
+        decay: float = (1 + self.gamma * progress) ** -self.power
+        return base_lr * decay

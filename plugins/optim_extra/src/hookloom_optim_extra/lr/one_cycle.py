@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-
 from core.errors import OptionError
 from core.hooks.define import hook
 from core.hooks.options import number, positive_int
 from core.lr import LrUpdaterHook
+
 from hookloom_optim_extra.options import (
     ANNEALINGS,
     PerGroup,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-
 from core.hooks.define import hook
 from core.hooks.options import either_or
 from core.lr import annealing_cos, lowest

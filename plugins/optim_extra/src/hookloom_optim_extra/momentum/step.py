@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-
 from core.hooks.define import hook
 from core.hooks.options import number
 from core.hooks.steps import Steps, passed, steps

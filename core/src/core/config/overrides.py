@@ -1,0 +1,47 @@
+"""`--cfg-options`: dotted keys as a nested config that is merged last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.config.located import LDict, LList, LTuple
+from core.config.locations import OPTIONS, Location
+
+
+def nested(options: Mapping[str, Any]) -> LDict:
+    """Turn `{'a.b': 1}` into `{'a': {'b': 1}}`, every key placed at its option.
+
+    Args:
+        options: values by dotted key, in the order typed.
+
+    Raises:
+        ValueError: if one option goes into what another one set to no dict.
+    """
+    result = LDict()
+    for ordinal, (dotted, value) in enumerate(options.items(), 1):
+        place = Location(OPTIONS, ordinal)
+        level = result
+        *outer, last = str(dotted).split(".")
+        for key in outer:
+            if key not in level:
+                level.put(key, LDict(), place)
+            level = level[key]
+            if not isinstance(level, LDict):
+                raise ValueError(f"{dotted}: {key!r} was set to {level!r} by an option before")
+        level.put(last, placed(value, place), place)
+    return result
+
+
+def placed(value: Any, place: Location) -> Any:
+    """Return a value whose containers have a place for everything in them."""
+    if isinstance(value, Mapping):
+        result = LDict()
+        for key, item in value.items():
+            result.put(key, placed(item, place), place)
+        return result
+    if isinstance(value, list):
+        return LList([placed(item, place) for item in value], [place] * len(value))
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return LTuple([placed(item, place) for item in value], [place] * len(value))
+    return value

@@ -1,0 +1,135 @@
+"""The `data` section: datasets, and how loaders read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from core.config.components import Slot
+from core.config.describe import describe_value
+from core.config.recipe import own_copy
+from core.registries import DATASETS
+from core.suggest import nearest
+
+if TYPE_CHECKING:
+    from core.config.recipe import Recipe
+    from core.config.sections.context import Context
+
+SPLITS = ("train", "val", "test")
+LOADERS = tuple(f"{split}_dataloader" for split in SPLITS)
+# Options of a loader with their types: ours, then torch's.
+LOADER_OPTIONS: dict[str, Any] = {
+    "samples_per_gpu": int,
+    "workers_per_gpu": int,
+    "shuffle": bool,
+    "seed": int | None,
+    "round_up": bool,
+    "drop_last": bool,
+    "pin_memory": bool | None,
+    "persistent_workers": bool | None,
+    "prefetch_factor": int | None,
+    "timeout": float,
+    "collate_fn": Any,
+    "sampler": Any,
+    "batch_sampler": Any,
+    "worker_init_fn": Any,
+    "multiprocessing_context": Any,
+    "generator": Any,
+    "pin_memory_device": str,
+    "dist": bool,
+    "num_gpus": int,
+}
+PATH = ("data",)
+
+
+@frozen
+class DataConfig:
+    """Datasets and loaders.
+
+    Args:
+        train: the training datasets; several are concatenated.
+        val: those evaluated during training.
+        test: those of a final test.
+        defaults: loader options for all splits, such as `samples_per_gpu`.
+        loaders: those of a split, by `train`, `val` and `test`.
+    """
+
+    train: list[Recipe] = field(factory=list)
+    val: list[Recipe] = field(factory=list)
+    test: list[Recipe] = field(factory=list)
+    defaults: Mapping[str, Any] = field(factory=dict)
+    loaders: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+
+    @property
+    def samples_per_gpu(self) -> int:
+        """Batch size on each device in training, default 1."""
+        return int(self.loader("train").get("samples_per_gpu", 1))
+
+    @property
+    def workers_per_gpu(self) -> int:
+        """Loader processes of each device in training, default 0."""
+        return int(self.loader("train").get("workers_per_gpu", 0))
+
+    def loader(self, split: str) -> dict[str, Any]:
+        """Return the loader options of a split: its own over those for all."""
+        merged: dict[str, Any] = own_copy({**self.defaults, **self.loaders.get(split, {})})
+        return merged
+
+
+def read_data(context: Context) -> DataConfig:
+    """Read the section."""
+    table = context.table("data")
+    if table is None:
+        if context.training and context.data.get("data") is None:
+            context.missing("data")
+        return DataConfig()
+    splits = {split: _datasets(context, split, table) for split in SPLITS}
+    if context.training and table.get("train") is None:
+        context.report.error(PATH, "there is nothing to train on: data.train is not given")
+    elif not context.training and table.get("test") is None:
+        context.report.error(PATH, "there is nothing to test on: data.test is not given")
+    loaders = {split: _loader(context, name, table) for split, name in zip(SPLITS, LOADERS, strict=True)}
+    defaults = _defaults(context, table)
+    return DataConfig(**splits, defaults=defaults, loaders=loaders)
+
+
+def _datasets(context: Context, split: str, table: Mapping[str, Any]) -> list[Recipe]:
+    value = table.get(split)
+    return [] if value is None else context.components.recipes((*PATH, split), value, Slot(DATASETS))
+
+
+def _loader(context: Context, name: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
+    options = table.get(name)
+    if options is None:
+        return {}
+    path = (*PATH, name)
+    if not isinstance(options, Mapping):
+        context.report.error(path, expected="dict", found=describe_value(options))
+        return {}
+    for key, value in options.items():
+        if key in LOADER_OPTIONS:
+            context.report.typed((*path, key), value, LOADER_OPTIONS[key])
+        elif near := nearest(str(key), LOADER_OPTIONS):
+            context.report.error((*path, key), "unknown key", suggestion=near[0])
+        else:
+            context.report.warn((*path, key), "unknown key, handed on to the loader")
+    return options
+
+
+def _defaults(context: Context, table: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    names = (*SPLITS, *LOADERS, *LOADER_OPTIONS)
+    for key, value in table.items():
+        path = (*PATH, key)
+        if key in LOADER_OPTIONS:
+            context.report.typed(path, value, LOADER_OPTIONS[key])
+            found[key] = value
+        elif key in SPLITS or key in LOADERS:
+            continue
+        elif near := nearest(str(key), names, cutoff=0.8):
+            context.report.error(path, "unknown key", suggestion=near[0])
+        else:
+            context.report.warn(path, "unknown key, without effect")
+    return found
