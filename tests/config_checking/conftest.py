@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from checked_config import GOOD, Digits, Net
 from core.config.converter import check
 from core.config.loader import Loaded, load
@@ -12,6 +14,7 @@ from core.config.problems import render
 from core.config.schema import RunConfig
 from core.errors import ConfigError
 from core.registries import DATASETS, HOOKS, LR_UPDATERS, MODELS, OPTIMIZER_BUILDERS, OPTIMIZERS, PIPELINES
+
 
 @pytest.fixture(autouse=True)
 def own_components(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +77,8 @@ def problems(report: Callable[..., str]) -> Callable[..., str]:
         text = report(GOOD.replace(old, new), **options)
         heading, _, lines = text.partition("\n")
         assert heading.startswith("lenet.py: ")
-        return "\n".join(line.strip() for line in lines.splitlines())
+        # One space between place and text, and no version of torch.
+        squeezed = (re.sub(r"^(\S+:\d+) +", r"\1 ", line.strip()) for line in lines.splitlines())
+        return "\n".join(squeezed).replace(f"torch {torch.__version__}", "torch VERSION")
 
     return make

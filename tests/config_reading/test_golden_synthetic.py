@@ -23,6 +23,7 @@ BETTER = {
     "_delete_ nested under a key the base lacks": "_delete_ never leaks",
     "_delete_ without base": "_delete_ never leaks",
     "_delete_ inside a list": "_delete_ never leaks",
+    "unsupported extension": "TOML is read",
 }
 
 
@@ -66,7 +67,9 @@ def test_tree(case: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     recorded = RAW[case["id"]]
     better = BETTER.get(case["name"])
-    if "error" in case and not better:
+    # The reference leaves its random placeholder in the result; here it is a mistake.
+    placeless = case["name"] == "{{ _base_.x }} without _base_"
+    if ("error" in case and not better) or placeless:
         with pytest.raises(Exception):  # noqa: B017, PT011 - the mistake is the contract, not its class
             play(case, tmp_path)
         return
@@ -83,7 +86,7 @@ def test_tree(case: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
     if not better:
         assert list(config) == recorded["order"]
     assert deprecations == recorded["deprecation_warnings"]
-    if recorded.get("pretty_text_roundtrips"):
+    if recorded.get("pretty_text_roundtrips") is True:
         again = Config.fromstring(config.pretty_text, ".py")
         assert again.to_dict() == config.to_dict()
 

@@ -153,11 +153,20 @@ def test_bad_options_are_named(config: dict[str, Any], message: str) -> None:
     assert str(caught.value) == message
 
 
-def test_a_policy_that_needs_the_length_says_so_where_there_is_none() -> None:
-    class Endless:
-        def __iter__(self) -> Any:
-            return iter(BATCHES[:2])
+class Endless:
+    def __iter__(self) -> Any:
+        return iter(BATCHES[:2])
 
+
+def test_a_warmup_in_epochs_says_so_where_they_have_no_length() -> None:
+    runner = runner_of(sgd())
+    config = {"policy": "fixed", "warmup": "linear", "warmup_iters": 1, "warmup_by_epoch": True}
+    runner.register_lr_hook(config)
+    with pytest.raises(HookloomError, match="warmup_by_epoch: the run has no epochs of known length; give "):
+        runner.run([Endless()], [("train", 1)])
+
+
+def test_a_policy_that_needs_the_length_says_so_where_there_is_none() -> None:
     runner = runner_of(sgd())
     runner.register_lr_hook({"policy": "poly", "by_epoch": False})
     with pytest.raises(RunStateError, match="needs the length of the run in iterations, which is not known"):

@@ -1,4 +1,4 @@
-"""Optimizers from config sections: torch's whole family, several at once, own constructors, clear refusals."""
+"""Optimizers from config sections: torch's whole family, several at once, own constructors, refusals."""
 
 from __future__ import annotations
 

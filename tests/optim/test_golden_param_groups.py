@@ -8,8 +8,9 @@ from typing import Any
 
 import golden
 import pytest
-from core.optim.build import build_optimizer
 from golden_models import PG_MODELS
+
+from core.optim.build import build_optimizer
 
 CASES = golden.cases("param_groups")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from core.hooks.base import Hook
 from runs import dummy_optimizer, make_runner
+
+from core.hooks.base import Hook
 
 BATCHES = [torch.tensor([i]) for i in range(7)]
 

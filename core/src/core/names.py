@@ -6,7 +6,7 @@ _BY_MODULE: dict[str, str] = {
     "core.config": "Config ConfigDict DictAction",
     "core.errors": """HookloomError ConfigError RegistryError UnknownComponentError AmbiguousComponentError
         BlockedComponentError BrokenComponentError HookError CheckpointError UnsavableStateError WriteError
-        DataError EmptyDatasetError ModelOutputError RunStateError""",
+        DataError EmptyDatasetError ModelOutputError OptionError RunStateError""",
     "core.registry": "Registry build_from_cfg",
     "core.registries": """OPTIMIZERS OPTIMIZER_BUILDERS LR_UPDATERS MOMENTUM_UPDATERS HOOKS RUNNERS MODELS
         DATASETS PIPELINES""",

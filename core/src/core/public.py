@@ -21,6 +21,7 @@ from core.errors import EmptyDatasetError as EmptyDatasetError
 from core.errors import HookError as HookError
 from core.errors import HookloomError as HookloomError
 from core.errors import ModelOutputError as ModelOutputError
+from core.errors import OptionError as OptionError
 from core.errors import RegistryError as RegistryError
 from core.errors import RunStateError as RunStateError
 from core.errors import UnknownComponentError as UnknownComponentError

@@ -237,9 +237,11 @@ class Registry:
         known |= {component.name: str(component.provider) for component in self._local.values()}
         for component_name, brings in missing.items():
             known.setdefault(component_name, f"{brings}, not installed: {how_to_install(brings)}")
-        close = nearest(name, known)
+        begins = [one for one in known if len(name) > 2 and one.casefold().startswith(name.casefold())]
+        close = nearest(name, known) or sorted(begins, key=str.casefold)
         if close:
-            return UnknownComponentError(f"{start}; did you mean {close[0]!r} ({known[close[0]]})?")
+            meant = " or ".join(f"{one!r} ({known[one]})" for one in close[:3])
+            return UnknownComponentError(f"{start}; did you mean {meant}?")
         registered = ", ".join(sorted(known, key=str.casefold)) or "none"
         return UnknownComponentError(f"{start}; known are: {registered}")
 

@@ -18,7 +18,10 @@ def nearest(name: str, known: Iterable[str], *, count: int = 1, cutoff: float = 
     by_fold: dict[str, str] = {}
     for candidate in known:
         by_fold.setdefault(_fold(candidate), candidate)
-    folded = difflib.get_close_matches(_fold(name), by_fold, n=count, cutoff=cutoff)
+    wanted = _fold(name)
+    folded = difflib.get_close_matches(wanted, by_fold, n=count, cutoff=cutoff)
+    if not folded:  # in a short name two letters that changed places weigh too much
+        folded = [known for known in by_fold if sorted(known) == sorted(wanted)][:count]
     return [by_fold[match] for match in folded]
 
 

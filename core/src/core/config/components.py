@@ -12,7 +12,7 @@ from core.component import Component, provider_of
 from core.config.describe import describe_value
 from core.config.faults import missing
 from core.config.locations import format_path
-from core.config.recipe import Recipe
+from core.config.recipe import Recipe, title
 from core.config.report import Report
 from core.config.signature import Signature, signature_of
 from core.config.values import check_values
@@ -147,7 +147,7 @@ class Components:
         own = [name for name in signature.parameters if name not in slot.injected]
         if key in own or key in slot.also:
             return True
-        known = [*own, *slot.also]
+        known = [*own, *sorted(slot.also)]
         if slot.own_priority:
             known.append("priority")
         if not isinstance(key, str):
@@ -155,21 +155,21 @@ class Components:
             return False
         at = (*path, key)
         if key in slot.injected:
-            self.report.error(at, f"{component.name} is given this by the run, not by the config")
+            self.report.error(at, f"{title(component)} is given this by the run, not by the config")
             return False
         brought = self._brought_by_merge(path, key, component, slot)
         if not signature.is_open and not slot.any_key:
             if brought:
                 self.report.error(at, brought)
             else:
-                self.report.unknown(at, known, taker=component.name)
+                self.report.unknown(at, known, taker=title(component))
             return False
         slip = [] if key in (slot.sink.parameters if slot.sink else ()) else nearest(key, known, cutoff=_SLIP)
         if slip or key == "_delete":
             self.report.error(at, "unknown key", suggestion=slip[0] if slip else "_delete_")
             return False
         if slot.sink is not None and not slot.sink.is_open and key not in slot.sink.parameters:
-            self.report.unknown(at, [*known, *slot.sink.parameters], taker=component.name)
+            self.report.unknown(at, [*known, *slot.sink.parameters], taker=title(component))
             return False
         return True
 
@@ -182,7 +182,7 @@ class Components:
             return None
         place = format_path(path)
         said = (
-            f"{component.name} takes no {key!r}; it came from {self.report.place(of_key)}, "
+            f"{title(component)} takes no {key!r}; it came from {self.report.place(of_key)}, "
             f"the {slot.key} from {self.report.place(of_type)}; "
         )
         if of_type.file == "--cfg-options":
@@ -204,13 +204,13 @@ class Components:
                 continue
             # A key that was only misspelt is not missing too.
             if not nearest(name, strange):
-                self.report.error(path, f"{component.name} needs {name!r}, which is not given")
+                self.report.error(path, f"{title(component)} needs {name!r}, which is not given")
 
     def _priority(self, path: KeyPath, value: Any) -> Any:
         try:
             get_priority(value)
         except PriorityError as error:
-            self.report.error(path, str(error))
+            self.report.error(path, str(error).removeprefix("priority "))
         return value
 
     def _points(self, path: KeyPath, key: str, component: Component) -> None:

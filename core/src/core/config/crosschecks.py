@@ -51,7 +51,7 @@ def _workflow(config: RunConfig, context: Context) -> None:
     runner = config.runner.recipe if config.runner is not None else None
     for index, (mode, length) in enumerate(config.workflow):
         if runner is not None and not hasattr(runner.component.target, mode):
-            near = nearest(mode, ("train", "val"))
+            near = nearest(mode, ("train", "val"), cutoff=0.6)
             suggestion = near[0] if near else None
             context.report.error(
                 (*path, index, 0), f"{runner.name} has no mode {mode!r}", suggestion=suggestion
@@ -175,16 +175,15 @@ def _length(config: RunConfig, *, by_epoch: bool) -> tuple[int | None, str]:
     """Return the length of the run in epochs or iterations, None where it is not known yet."""
     if config.runner is None:
         return None, ""
-    if by_epoch:
-        return config.runner.max_epochs, "epochs"
-    return config.runner.max_iters, "iterations"
+    total = config.runner.max_epochs if by_epoch else config.runner.max_iters
+    return (total if total and total > 0 else None), "epochs" if by_epoch else "iterations"
 
 
 def _iterations_only(config: RunConfig, context: Context) -> None:
     for recipe in _schedules(config, context):
         policy = str(recipe.given.get("policy", "")).casefold()
         if policy in _ITERATIONS_ONLY and recipe.arguments.get("by_epoch"):
-            context.report.error((*recipe.path, "by_epoch"), f"policy {policy!r} only goes by iterations")
+            context.report.error((*recipe.path, "by_epoch"), f"{recipe.name} only goes by iterations")
 
 
 def _steps(config: RunConfig, context: Context) -> None:

@@ -32,8 +32,8 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """The component's name."""
-        return self.component.name
+        """What an error calls it: the component's name, or its policy."""
+        return title(self.component)
 
     def build(self, **injected: Any) -> Any:
         """Build it.
@@ -50,6 +50,12 @@ class Recipe:
     def having(self, **arguments: Any) -> Recipe:
         """Return a recipe with further arguments; those that are there already stay as they are."""
         return evolve(self, arguments={**arguments, **self.arguments})
+
+
+def title(component: Component) -> str:
+    """Return what an error calls a component."""
+    is_policy = component.registry in ("lr_updaters", "momentum_updaters")
+    return f"policy {component.name!r}" if is_policy else component.name
 
 
 def own_copy(value: Any) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.config.failure import NeedsExecution, ReadError
-from core.config.interpolate import substitute
+from core.config.interpolate import BASE_TEXT, substitute
 from core.config.located import LDict, LList, LTuple
 from core.config.locations import Location
 from core.suggest import did_you_mean
@@ -108,7 +108,13 @@ class Evaluator:
         return method(node)
 
     def _Constant(self, node: ast.Constant) -> Any:
-        return substitute(node.value, self.variables) if isinstance(node.value, str) else node.value
+        if not isinstance(node.value, str) or "{{" not in node.value:
+            return node.value
+        try:
+            text = BASE_TEXT.sub(lambda match: str(self.base(match[1])), node.value)
+        except KeyError as error:
+            raise ReadError(str(error.args[0]), node.lineno) from error
+        return substitute(text, self.variables)
 
     def _Name(self, node: ast.Name) -> Any:
         self.read.add(node.id)

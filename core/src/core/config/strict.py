@@ -144,6 +144,8 @@ def _union_hook(annotation: Any) -> Hook:
     members = sorted(get_args(annotation), key=_rank)
     plain = [member for member in members if is_plain(member)]
     structured = [member for member in members if isinstance(member, type) and attrs.has(member)]
+    literals = [one for member in members if get_origin(member) is Literal for one in get_args(member)]
+    words = [one for one in literals if is_text(one)]
 
     def kindred(value: Any) -> list[Any]:
         """Return the members that a value of this outer shape must be meant for."""
@@ -168,7 +170,13 @@ def _union_hook(annotation: Any) -> Hook:
         if len(near) == 1:
             return _CONVERTER.get_structure_hook(near[0])(value, near[0])
         hints = [_wrapping(member, value) for member in structured]
-        raise Mismatch(annotation, value, hint=next((hint for hint in hints if hint), None))
+        close = nearest(value, words) if is_text(value) else []
+        raise Mismatch(
+            annotation,
+            value,
+            suggestion=close[0] if close else None,
+            hint=next((hint for hint in hints if hint), None),
+        )
 
     return check
 
@@ -206,7 +214,7 @@ def _opaque_hook(annotation: Any) -> Hook:
         return _anything
 
     def check(value: Any, _: Any) -> Any:
-        if value is None or isinstance(value, (bool, str, bytes, Mapping)):
+        if value is None or isinstance(value, (bool, str, bytes, list, tuple, Mapping)):
             raise Mismatch(annotation, value)
         return value
 

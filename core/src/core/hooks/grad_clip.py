@@ -7,10 +7,11 @@ from typing import Any
 
 import attrs
 import torch
+from torch.nn.utils import clip_grad_norm_
+
 from core.errors import OptionError
 from core.hooks.options import is_number, number
 from core.suggest import did_you_mean
-from torch.nn.utils import clip_grad_norm_
 
 
 def _norm_type(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
+
 from core.errors import ModelOutputError
 from core.hooks.base import Hook
 from core.hooks.define import hook

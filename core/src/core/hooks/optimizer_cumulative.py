@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
 from core.hooks.define import hook
 from core.hooks.grad_clip import GradClip, check_grad_clip, to_grad_clip
 from core.hooks.optimizer import OptimizerHook, optimizers_of
 from core.hooks.options import positive_int
-from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 if TYPE_CHECKING:
     from core.hooks.protocol import Runner

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
+
 from core.errors import OptionError
 from core.hooks.define import hook
 from core.hooks.grad_clip import GradClip, check_grad_clip, to_grad_clip

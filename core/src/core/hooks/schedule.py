@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
+
 from core.errors import OptionError, RunStateError
 from core.hooks.base import Hook
 from core.hooks.define import hook

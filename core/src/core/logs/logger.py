@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import loguru
 
 from core.errors import WriteError
+from core.logs import screen
 
 FORMAT = "{time:YYYY-MM-DD HH:mm:ss,SSS} - {extra[source]} - {level} - {message}"
 
@@ -124,24 +124,17 @@ def run_log(
 
 
 @contextlib.contextmanager
-def console(run: str, level: int | str = logging.INFO, stream: Any = None) -> Iterator[None]:
+def console(run: str, level: int | str = logging.INFO) -> Iterator[None]:
     """Show the records of one run on the terminal; only the command line does this.
 
     Args:
         run: the run's own text.
         level: the least level that is shown.
-        stream: where; default the standard error output.
     """
     with contextlib.suppress(ValueError):
         loguru.logger.remove(0)  # loguru's own default sink would show every record twice
-    target = stream if stream is not None else sys.stderr
-    sink = add_sink(lambda message: _write(target, message), run, level)
+    sink = add_sink(screen.write, run, level)
     try:
         yield
     finally:
         loguru.logger.remove(sink)
-
-
-def _write(stream: Any, message: str) -> None:
-    stream.write(message)
-    stream.flush()

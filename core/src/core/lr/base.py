@@ -14,6 +14,8 @@ from core.hooks.schedule import ScheduleHook, Values, by_optimizer, of_optimizer
 if TYPE_CHECKING:
     from core.hooks.protocol import Runner
 
+_NO_EPOCHS = "warmup_by_epoch: the run has no epochs of known length; give warmup_iters in iterations"
+
 
 @hook
 class LrUpdaterHook(ScheduleHook):
@@ -74,7 +76,10 @@ class LrUpdaterHook(ScheduleHook):
     def before_train_epoch(self, runner: Runner) -> None:
         """Set the lr of the epoch, if the policy proceeds by epochs."""
         if self.warmup_iters is None and self.warmup_epochs is not None:
-            self.warmup_iters = self.warmup_epochs * len(runner.data_loader)
+            try:
+                self.warmup_iters = self.warmup_epochs * len(runner.data_loader)
+            except TypeError as error:
+                raise OptionError(_NO_EPOCHS) from error
         super().before_train_epoch(runner)
 
     def _compute(self, runner: Runner) -> Values:
@@ -92,9 +97,7 @@ class LrUpdaterHook(ScheduleHook):
 
     def _warm(self, runner: Runner) -> None:
         if self.warmup_iters is None:
-            raise OptionError(
-                "warmup_by_epoch: this runner has no epochs of known length; give warmup_iters in iterations"
-            )
+            raise OptionError(_NO_EPOCHS)
         super()._warm(runner)
 
     def _set_lr(self, runner: Runner, lr_groups: Values) -> None:

@@ -82,6 +82,7 @@ class BaseRunner(HookRegistration, ABC):
         self.meta = meta
         self.work_dir = None if work_dir is None else self._made(Path(work_dir))
         self.device: torch.device | None = None  # where batches go; None leaves them where they are
+        self.autocast: Any = None  # a context that the model's steps run in, such as torch.autocast
         self.timestamp = time.strftime("%Y%m%d_%H%M%S", time.localtime())
         self.mode: str | None = None
         self.data_batch: Any = None
@@ -235,11 +236,11 @@ class BaseRunner(HookRegistration, ABC):
         if self.batch_processor is not None:
             outputs = self.batch_processor(self.model, data_batch, train_mode=train_mode, **kwargs)
         else:
-            step = getattr(self.model, "train_step" if train_mode else "val_step", None)
-            if step is None:
-                outputs = forward_step(self.model, data_batch)
+            if self.autocast is None:
+                outputs = self._step(data_batch, train_mode, kwargs)
             else:
-                outputs = self._call_step(step, data_batch, train_mode, kwargs)
+                with self.autocast:
+                    outputs = self._step(data_batch, train_mode, kwargs)
         if not isinstance(outputs, dict):
             raise TypeError(
                 f"{self.model_name} must answer a step with a dict, got {type(outputs).__name__}"
@@ -247,6 +248,12 @@ class BaseRunner(HookRegistration, ABC):
         if "log_vars" in outputs:
             self.log_buffer.update(outputs["log_vars"], outputs.get("num_samples", 1))
         self.outputs = outputs
+
+    def _step(self, batch: Any, train_mode: bool, kwargs: dict[str, Any]) -> Any:
+        step = getattr(self.model, "train_step" if train_mode else "val_step", None)
+        if step is None:
+            return forward_step(self.model, batch)
+        return self._call_step(step, batch, train_mode, kwargs)
 
     def _call_step(
         self, step: Callable[..., Any], batch: Any, train_mode: bool, kwargs: dict[str, Any]
@@ -297,7 +304,11 @@ class BaseRunner(HookRegistration, ABC):
         return load_checkpoint(self.model, filename, map_location, strict, self.logger, keys)
 
     def resume(
-        self, checkpoint: str, resume_optimizer: bool = True, map_location: Any = "default"
+        self,
+        checkpoint: str,
+        resume_optimizer: bool = True,
+        map_location: Any = "default",
+        strict: bool = False,
     ) -> None:
         """Take over everything a checkpoint holds, so that `run` goes on where it was saved.
 
@@ -305,12 +316,13 @@ class BaseRunner(HookRegistration, ABC):
             checkpoint: a path or an address.
             resume_optimizer: whether the optimizer's state is taken over too.
             map_location: where tensors go; by default to the CPU, from where the model takes them.
+            strict: whether weights that do not fit the model whole are an error.
 
         Raises:
             CheckpointError: if the file cannot be read or lacks what a resume needs.
         """
         where = "cpu" if map_location == "default" else map_location
-        loaded = self.load_checkpoint(checkpoint, map_location=where)
+        loaded = self.load_checkpoint(checkpoint, map_location=where, strict=strict)
         meta = loaded.get("meta") or {}
         missing = [key for key in ("epoch", "iter") if key not in meta]
         if missing:

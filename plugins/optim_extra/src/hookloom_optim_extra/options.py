@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
+
 from core.errors import OptionError
 from core.hooks.options import is_number, one_of
 from core.hooks.schedule import Values

@@ -12,7 +12,7 @@ from core.config.report import Report
 from core.suggest import nearest
 
 # How near a user's own name must be to a key of ours to be a slip.
-_SLIP = 0.8
+_SLIP = 0.84
 
 
 @frozen

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from core.config.components import Slot
 from core.config.faults import missing
 from core.registries import HOOKS
+from core.suggest import nearest
 
 if TYPE_CHECKING:
     from core.config.recipe import Recipe
@@ -41,7 +42,7 @@ def read_log(context: Context, kind: Kind) -> LogConfig:
         if key not in _KEYS:
             context.report.unknown((*path, key), _KEYS)
     for key in _KEYS:
-        if key not in table:
+        if key not in table and not nearest(key, set(table) - set(_KEYS)):
             context.report.error(path, missing(key))
     interval = table.get("interval")
     if interval is not None and context.report.typed((*path, "interval"), interval, int) and interval < 1:

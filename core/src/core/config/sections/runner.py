@@ -98,6 +98,9 @@ def kind_of(target: Any) -> Kind:
 def _check_length(context: Context, runner: RunnerConfig) -> None:
     path, given = runner.recipe.path, runner.recipe.given
     if path != ("runner",):
+        length = runner.length
+        if length is not None and length < 1:
+            context.report.error(path, f"must be positive, got {length}")
         return
     wanted, other = ("max_epochs", "max_iters") if runner.kind == "epoch" else ("max_iters", "max_epochs")
     parameters = set(given)

@@ -7,10 +7,11 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from core import LrUpdaterHook, hook
 from core.errors import OptionError
-from core.hooks.define import hook
 from core.hooks.options import either_or, is_int
-from core.lr import LrUpdaterHook, annealing_cos, lowest
+from core.lr import annealing_cos, lowest
 
 if TYPE_CHECKING:
     from core.hooks.protocol import Runner

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from core.hooks.define import hook
-from core.hooks.options import positive_int
-from core.lr import LrUpdaterHook
 
+from core import LrUpdaterHook, hook
+from core.hooks.options import positive_int
 from hookloom_optim_extra.cycle import both_ratios, cycle_length, cyclic, damping, part_up, target_ratio
 from hookloom_optim_extra.options import ANNEALINGS, annealing_name, iterations_only
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from core.hooks.define import hook
-from core.hooks.options import either_or
-from core.lr import LrUpdaterHook, annealing_cos, lowest
 
+from core import LrUpdaterHook, hook
+from core.hooks.options import either_or
+from core.lr import annealing_cos, lowest
 from hookloom_optim_extra.options import fraction
 
 if TYPE_CHECKING:

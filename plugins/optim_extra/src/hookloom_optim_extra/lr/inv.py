@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from core.hooks.define import hook
+
+from core import LrUpdaterHook, hook
 from core.hooks.options import number
-from core.lr import LrUpdaterHook
 
 if TYPE_CHECKING:
     from core.hooks.protocol import Runner

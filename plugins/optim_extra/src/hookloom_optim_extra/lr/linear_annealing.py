@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from core.hooks.define import hook
+
+from core import LrUpdaterHook, hook
 from core.hooks.options import either_or
-from core.lr import LrUpdaterHook, annealing_linear, lowest
+from core.lr import annealing_linear, lowest
 
 if TYPE_CHECKING:
     from core.hooks.protocol import Runner

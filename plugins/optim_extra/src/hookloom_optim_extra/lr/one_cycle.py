@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from core.errors import OptionError
-from core.hooks.define import hook
-from core.hooks.options import number, positive_int
-from core.lr import LrUpdaterHook
 
+from core import LrUpdaterHook, hook
+from core.errors import OptionError
+from core.hooks.options import number, positive_int
 from hookloom_optim_extra.options import (
     ANNEALINGS,
     PerGroup,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from core.hooks.define import hook
+
+from core import MomentumUpdaterHook, hook
 from core.hooks.options import either_or
 from core.lr import annealing_cos, lowest
-from core.momentum import MomentumUpdaterHook
 
 if TYPE_CHECKING:
     from core.hooks.protocol import Runner

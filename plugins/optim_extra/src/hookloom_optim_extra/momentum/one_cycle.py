@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from core.hooks.define import hook
-from core.hooks.schedule import ScheduleHook, Values
-from core.momentum import MomentumUpdaterHook
 
+from core import MomentumUpdaterHook, hook
+from core.hooks.schedule import ScheduleHook, Values
 from hookloom_optim_extra.options import (
     ANNEALINGS,
     PerGroup,

@@ -106,13 +106,18 @@ def single_update(
         momenta: their momenta, changed in place.
         group: the options.
     """
-    lr, (beta1, beta2) = group["lr"], group["betas"]
+    lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
     for weight, grad, momentum in zip(params, grads, momenta, strict=True):
         gradient = -grad if group["maximize"] else grad
         step = gradient.lerp(momentum, beta1).sign_()
-        if group["weight_decay"]:
-            weight.mul_(1 - lr * group["weight_decay"])
-        weight.sub_(step.mul_(lr))
+        if isinstance(lr, Tensor):
+            if weight_decay:
+                weight.mul_(1 - lr.reshape(()) * weight_decay)
+            weight.sub_(step.mul_(lr.reshape(())))
+        else:
+            if weight_decay:
+                weight.add_(weight, alpha=-lr * weight_decay)
+            weight.add_(step, alpha=-lr)
         momentum.lerp_(gradient, 1 - beta2)
 
 
@@ -120,14 +125,21 @@ def foreach_update(
     params: list[Tensor], grads: list[Tensor], momenta: list[Tensor], group: dict[str, Any]
 ) -> None:
     """Update all tensors of a group in a handful of calls; the arguments are those of `single_update`."""
-    lr, (beta1, beta2) = group["lr"], group["betas"]
+    lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
     gradients = torch._foreach_neg(grads) if group["maximize"] else grads
     steps = torch._foreach_lerp(gradients, momenta, beta1)
     torch._foreach_sign_(steps)
-    if group["weight_decay"]:
-        torch._foreach_mul_(params, 1 - lr * group["weight_decay"])
-    torch._foreach_mul_(steps, lr)
-    torch._foreach_sub_(params, steps)
+    if isinstance(lr, Tensor):
+        lr = lr.reshape(()).to(params[0].device, non_blocking=True)
+        if weight_decay:
+            torch._foreach_mul_(params, 1 - lr * weight_decay)
+        torch._foreach_mul_(steps, lr)
+        torch._foreach_sub_(params, steps)
+    else:
+        # Not a multiplication by a number: on the CPU that rounds the number to the weights' precision.
+        if weight_decay:
+            torch._foreach_add_(params, params, alpha=-lr * weight_decay)
+        torch._foreach_add_(params, steps, alpha=-lr)
     torch._foreach_lerp_(momenta, gradients, 1 - beta2)
 
 

@@ -1,0 +1,151 @@
+"""The order of the data: a pure function of seed, epoch and process, in batches that carry their own seed."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence, Sized
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler, get_worker_info
+
+
+def mix(*numbers: int) -> int:
+    """Return one seed of 64 bits for several numbers, the same on every machine."""
+    state = np.random.SeedSequence([number % 2**32 for number in numbers]).generate_state(2)
+    return int(state[0]) << 32 | int(state[1])
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch's, Python's and numpy's generators of this process."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
+class EpochSampler(Sampler[int]):
+    """Samples of one process in the order of an epoch, which depends on seed and epoch alone.
+
+    On several processes every one takes each n-th sample of the same order; with `round_up` some samples
+    are repeated so that all have as many (MMCV's and torch's way).
+
+    Args:
+        dataset: what is sampled.
+        shuffle: whether the order is random.
+        seed: what it depends on; the same on all processes.
+        rank: the number of this process.
+        world_size: how many there are.
+        round_up: whether the processes' parts are made even.
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        shuffle: bool = True,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        round_up: bool = True,
+    ) -> None:
+        self.dataset, self.shuffle, self.seed = dataset, shuffle, seed
+        self.rank, self.world_size, self.round_up = rank, world_size, round_up
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order is given next."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        size = len(self.dataset)
+        if self.shuffle:
+            generator = torch.Generator()
+            generator.manual_seed(mix(self.seed, self.epoch) % 2**63)
+            order = torch.randperm(size, generator=generator).tolist()
+        else:
+            order = list(range(size))
+        if self.round_up and size:
+            total = math.ceil(size / self.world_size) * self.world_size
+            order = (order * math.ceil(total / size))[:total]
+        return iter(order[self.rank :: self.world_size])
+
+    def __len__(self) -> int:
+        size = len(self.dataset)
+        if self.round_up:
+            return math.ceil(size / self.world_size)
+        return len(range(self.rank, size, self.world_size))
+
+
+class SeededBatch(list[int]):
+    """The indices of a batch, which seed the loader worker that reads them.
+
+    A worker's random augmentation then depends on seed, epoch and batch alone: neither on the number of
+    workers nor on how long they live. In the main process nothing is seeded; its state is part of a
+    checkpoint. torch's loader iterates over the indices where it fetches them, which is when they act.
+    """
+
+    def __init__(self, indices: Sequence[int], seed: int) -> None:
+        super().__init__(indices)
+        self.seed = seed
+        self.current: int | None = None
+
+    def __iter__(self) -> Iterator[int]:
+        if get_worker_info() is not None:
+            seed_everything(self.seed)
+        for index in super().__iter__():
+            self.current = index
+            yield index
+
+    def __reduce__(self) -> Any:
+        return SeededBatch, (list(super().__iter__()), self.seed)
+
+
+class SeededBatchSampler(Sampler[list[int]]):
+    """Batches of a sampler's indices, each with its seed; an epoch can be started inside.
+
+    Args:
+        sampler: gives the indices; `set_epoch` is passed on to it.
+        batch_size: indices of a batch.
+        drop_last: whether a last batch that is not full is left out.
+        seed: what the batches' seeds depend on.
+        rank: the number of this process, which its seeds depend on too.
+    """
+
+    def __init__(self, sampler: Any, batch_size: int, drop_last: bool = False, seed: int = 0, rank: int = 0) -> None:
+        self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
+        self.seed, self.rank = seed, rank
+        self.epoch = 0
+        self.last: SeededBatch | None = None
+        self._start = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose batches are given next."""
+        self.epoch = epoch
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(epoch)
+
+    def start_at(self, batch: int) -> None:
+        """Leave out the first batches of the next epoch that is read; their samples are not loaded."""
+        self._start = batch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        start, self._start = self._start, 0
+        indices: list[int] = []
+        number = 0
+        for index in self.sampler:
+            indices.append(index)
+            if len(indices) == self.batch_size:
+                if number >= start:
+                    yield self._batch(indices, number)
+                indices, number = [], number + 1
+        if indices and not self.drop_last and number >= start:
+            yield self._batch(indices, number)
+
+    def _batch(self, indices: list[int], number: int) -> SeededBatch:
+        self.last = SeededBatch(indices, mix(self.seed, self.rank, self.epoch, number))
+        return self.last
+
+    def __len__(self) -> int:
+        size = len(self.sampler)
+        return size // self.batch_size if self.drop_last else math.ceil(size / self.batch_size)
