@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from checked_config import GOOD, Digits, Net
+
 from core.config.converter import check
 from core.config.loader import Loaded, load
 from core.config.problems import render

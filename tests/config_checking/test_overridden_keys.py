@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 from checked_config import GOOD
+
 from core.registries import OPTIMIZERS
 
 BASE = GOOD
 
 
 class Signs:
-    def __init__(self, params: Any, lr: float) -> None:
+    def __init__(self, params: Any, lr: float, weight_decay: float = 0.0) -> None:
         raise SystemExit("an optimizer was built")
 
 
@@ -67,7 +68,7 @@ def test_a_later_key_is_not_blamed_on_the_base(report):
     files = {"child.py": child, "middle.py": middle, "base.py": BASE}
     assert report(files) == (
         "child.py: 1 problem\n  child.py:2   optimizer.momentun: unknown key; "
-        "Signs takes lr, constructor, paramwise_cfg"
+        "Signs takes lr, weight_decay, constructor, paramwise_cfg"
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import golden
 from checked_config import GOOD
+
 from core.config.components import Components
 from core.config.loader import from_dict
 from core.config.report import Report

@@ -16,6 +16,14 @@ QUIET = logging.getLogger("quiet")
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
 
+# The optimizers of the recorded runs, by the name the cases give them.
+OPTIMIZERS: dict[str, Any] = {
+    "sgd": lambda params: torch.optim.SGD(params, lr=0.2, momentum=0.9, weight_decay=0.01),
+    "plain": lambda params: torch.optim.SGD(params, lr=0.3),
+    "adam": lambda params: torch.optim.Adam(params, lr=0.05),
+    "adamw": lambda params: torch.optim.AdamW(params, lr=0.05, weight_decay=0.1),
+}
+
 
 def make_runner(runner: dict[str, Any], model: Any, optimizer: Any, **kwargs: Any) -> Any:
     """Build the runner that a case describes."""

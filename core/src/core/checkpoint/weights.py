@@ -47,12 +47,17 @@ class Misfit:
 
 
 def misfit(module: torch.nn.Module, state_dict: Mapping[str, Any]) -> Misfit:
-    """Compare a state dict with what a model expects; a layer's bookkeeping counters may be missing."""
+    """Compare a state dict with what a model expects.
+
+    A layer's bookkeeping counters may be missing, and shadow copies of the model's own weights
+    (`ema_conv_weight` beside `conv.weight`, as averaging hooks leave them) are nothing unexpected.
+    """
     own = _unwrapped(module).state_dict()
     shared = [key for key in own if key in state_dict]
+    shadows = {f"ema_{key.replace('.', '_')}" for key in own}
     return Misfit(
         tuple(key for key in own if key not in state_dict and not key.endswith("num_batches_tracked")),
-        tuple(key for key in state_dict if key not in own),
+        tuple(key for key in state_dict if key not in own and key not in shadows),
         tuple(
             f"{key} {tuple(state_dict[key].shape)} instead of {tuple(own[key].shape)}"
             for key in shared

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from core.config.custom_imports import import_modules_from_strings
 
 from core.config.components import Components, Slot
 from core.config.crosschecks import cross_check
+from core.config.custom_imports import import_modules_from_strings
 from core.config.faults import StructureError
 from core.config.problems import Problem
 from core.config.report import Report

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, TypeGuard
 
 from core.config.faults import Mismatch
 
-KINDS = (bool, int, float, str, bytes, PurePath)
+KINDS = (bool, int, float, str, bytes, PurePath, Path)
 
 
 def is_text(value: object) -> TypeGuard[str]:
@@ -26,6 +26,8 @@ def structure_scalar(value: Any, annotation: Any) -> Any:
         return _to_float(value)
     if annotation is str:
         return _to_str(value)
+    if annotation is Path:
+        return Path(_to_str(value))
     return value
 
 

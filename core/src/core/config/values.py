@@ -110,6 +110,8 @@ def _run_validators(
         return
     current = {name: _value(parameter, values) for name, parameter in signature.parameters.items()}
     for name, value in current.items():
+        if name in refused:
+            continue  # who looks at it finds nothing, and is not asked further
         attribute = signature.parameters[name].attribute
         _set(instance, attribute.name if attribute else name, None if value is UNSET else value)
     for name, parameter in signature.parameters.items():
@@ -129,9 +131,9 @@ def _run_validators(
 
 
 def _say(report: Report, path: KeyPath, name: str, is_given: bool, error: Exception) -> None:
-    said = str(error.args[0]) if error.args else type(error).__name__
+    said, start = str(error.args[0]) if error.args else type(error).__name__, f"{name} must "
     if is_given:
-        report.error((*path, name), said.removeprefix(f"{name} ").removeprefix(f"'{name}' "))
+        report.error((*path, name), f"must {said.removeprefix(start)}" if said.startswith(start) else said)
     else:
         report.error(path, said)
 

@@ -1,0 +1,1 @@
+"""Training hooks beyond the default ones."""

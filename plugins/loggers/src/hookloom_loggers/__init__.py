@@ -1,0 +1,1 @@
+"""Logger hooks, one module for each tracker."""
