@@ -24,8 +24,8 @@ def test_a_type_from_the_command_line_refuses_what_the_file_brought(report):
     text = report(GOOD, {"optimizer.type": "Signs", "optimizer.lr": 1e-4})
     assert text == (
         "lenet.py: 1 problem\n"
-        "  lenet.py:7   optimizer.momentum: Signs takes no 'momentum'; it came from lenet.py:7, the type from "
-        "--cfg-options; optimizer._delete_=True in front of the other options drops it"
+        "  lenet.py:7   optimizer.momentum: Signs takes no 'momentum'; it came from lenet.py:7, "
+        "the type from --cfg-options; optimizer._delete_=True in front of the other options drops it"
     )
 
 

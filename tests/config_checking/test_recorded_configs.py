@@ -64,6 +64,14 @@ def different(name: str, make: Callable[[dict[str, Any]], dict[str, Any]]) -> It
             yield bool(case.get("error")), config
 
 
+def refusal(config: dict[str, Any]) -> str | None:
+    try:
+        check(from_dict(config))
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize(
     ("name", "make", "least"),
     [
@@ -79,9 +87,7 @@ def test_no_config_that_trained_is_refused(name, make, least):
     for refused, config in different(name, make):
         if refused:
             continue
-        try:
-            check(from_dict(config))
-        except ConfigError as error:
-            assert any(known in str(error) for known in WITHOUT_EFFECT), f"{config}\n{error}"
+        said = refusal(config)
+        assert said is None or any(known in said for known in WITHOUT_EFFECT), f"{config}\n{said}"
         passed += 1
     assert passed >= least

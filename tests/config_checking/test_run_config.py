@@ -304,3 +304,33 @@ def test_momentum_of_an_optimizer_without_any(report):
     text = without("optimizer") + "optimizer = dict(type='Adagrad', lr=0.1)\n"
     text += "momentum_config = dict(policy='cyclic', target_ratio=(0.9, 1))\n"
     assert "momentum_config: Adagrad has neither momentum nor betas to update" in report(text)
+
+
+def test_a_hook_that_is_built_already_is_taken_as_it_is():
+    hook = Notes("x")
+    config, _ = check(
+        from_dict(
+            {
+                "model": {"type": Net},
+                "data": {"train": {"type": Digits}},
+                "optimizer": {"type": "SGD", "lr": 0.1},
+                "runner": {"type": "EpochBasedRunner", "max_epochs": 1},
+                "custom_hooks": [hook],
+            }
+        )
+    )
+    assert config.custom_hooks[0].build() is hook
+    assert config.custom_hooks[0].name == "Notes"
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("samples_per_gpu=0", "data.train_dataloader.samples_per_gpu: must be at least 1, got 0"),
+        ("workers_per_gpu=-1", "data.train_dataloader.workers_per_gpu: must be at least 0, got -1"),
+        ("bucket=1", "warning: data.train_dataloader.bucket: unknown key, handed on to the loader"),
+    ],
+)
+def test_options_of_a_loader_are_checked(report, option, expected):
+    text = report(GOOD.replace("samples_per_gpu=4,", f"train_dataloader=dict({option}),"))
+    assert text.splitlines()[1] == f"  lenet.py:3   {expected}"

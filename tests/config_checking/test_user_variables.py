@@ -44,3 +44,11 @@ def test_real_configs_use_no_top_level_name_that_would_pass_for_a_slip():
     loaded = from_dict(own)
     report = Report(loaded)
     assert Context(loaded.data, report, Components(report)).misspelt() == {}
+
+
+def test_a_misspelt_total_is_the_missing_runner(report):
+    text = GOOD.replace("runner = dict(type='EpochBasedRunner', max_epochs=6)", "total_epoch = 6")
+    assert report(text) == (
+        "lenet.py: 1 problem\n"
+        "  lenet.py:10   total_epoch: unknown key, which nothing reads; did you mean 'total_epochs'?"
+    )

@@ -13,6 +13,8 @@ from core.suggest import nearest
 
 # How near a user's own name must be to a key of ours to be a slip.
 _SLIP = 0.84
+# Names of older configs, with the section each stands for.
+_STAND_FOR = (("optimizers", "optimizer"), ("total_epochs", "runner"), ("total_iters", "runner"))
 
 
 @frozen
@@ -48,7 +50,8 @@ class Context:
             key: its name.
             why: what cannot be done without it.
         """
-        if key not in self.misspelt().values():
+        meant = set(self.misspelt().values())
+        if key not in meant and not any(section == key and alias in meant for alias, section in _STAND_FOR):
             self.report.error((), f"required key {key!r} is missing{why and f': {why}'}")
 
     def misspelt(self) -> dict[str, str]:
@@ -57,8 +60,8 @@ class Context:
 
         known = known_keys()
         present = set(self.data)
-        stands_for = {"optimizers": "optimizer", "total_epochs": "runner", "total_iters": "runner"}
-        present |= {section for alias, section in stands_for.items() if alias in present}
+        stands_for = dict(_STAND_FOR)
+        present |= {section for alias, section in _STAND_FOR if alias in present}
         absent = [key for key in known if key not in present and stands_for.get(key) not in present]
         found = {}
         for name in self.data:

@@ -14,6 +14,7 @@ from core.registries import DATASETS
 from core.suggest import nearest
 
 if TYPE_CHECKING:
+    from core.config.locations import KeyPath
     from core.config.recipe import Recipe
     from core.config.sections.context import Context
 
@@ -110,12 +111,19 @@ def _loader(context: Context, name: str, table: Mapping[str, Any]) -> Mapping[st
         return {}
     for key, value in options.items():
         if key in LOADER_OPTIONS:
-            context.report.typed((*path, key), value, LOADER_OPTIONS[key])
+            _check_option(context, (*path, key), value)
         elif near := nearest(str(key), LOADER_OPTIONS):
             context.report.error((*path, key), "unknown key", suggestion=near[0])
         else:
             context.report.warn((*path, key), "unknown key, handed on to the loader")
     return options
+
+
+def _check_option(context: Context, path: KeyPath, value: Any) -> None:
+    key = path[-1]
+    least = {"samples_per_gpu": 1, "workers_per_gpu": 0}.get(key)
+    if context.report.typed(path, value, LOADER_OPTIONS[key]) and least is not None and value < least:
+        context.report.error(path, f"must be at least {least}, got {value}")
 
 
 def _defaults(context: Context, table: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,7 +132,7 @@ def _defaults(context: Context, table: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in table.items():
         path = (*PATH, key)
         if key in LOADER_OPTIONS:
-            context.report.typed(path, value, LOADER_OPTIONS[key])
+            _check_option(context, path, value)
             found[key] = value
         elif key in SPLITS or key in LOADERS:
             continue
