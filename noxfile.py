@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import nox
@@ -47,7 +48,7 @@ def minimums(session: nox.Session) -> None:
     lowest = set()
     for folder in DISTRIBUTIONS:
         table = project(folder)
-        lines = [*table["dependencies"], *sum(table.get("optional-dependencies", {}).values(), [])]
+        lines = [*table["dependencies"], *chain(*table.get("optional-dependencies", {}).values())]
         for line in lines:
             name, _, version = line.partition(">=")
             if version and name != "torch" and not name.startswith("hookloom"):

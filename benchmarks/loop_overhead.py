@@ -65,9 +65,7 @@ def hooked(loader: DataLoader, first_iter: int, folder: str) -> float:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     logger = logging.Logger("bench")
     logger.addHandler(logging.NullHandler())
-    runner = EpochBasedRunner(
-        model, optimizer=optimizer, work_dir=folder, logger=logger, meta={}, max_epochs=1
-    )
+    runner = EpochBasedRunner(model, optimizer=optimizer, work_dir=folder, logger=logger, meta={}, max_epochs=1)
     runner.register_training_hooks(
         {"policy": "step", "step": [1], "warmup": "linear", "warmup_iters": first_iter + 500},
         {"grad_clip": None},

@@ -99,8 +99,6 @@ def symbolic(value: Any, root: Path) -> Any:
     return value
 
 
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 def test_files(case: dict[str, Any], tmp_path: Path) -> None:
     runner, steps = play(case, tmp_path)

@@ -56,9 +56,7 @@ def run_config(loaded: Callable[..., Loaded]) -> Callable[..., RunConfig]:
 def report(loaded: Callable[..., Loaded]) -> Callable[..., str]:
     """Write files and return the lines of the first one's report, without the heading's name."""
 
-    def make(
-        files: str | Mapping[str, str], overrides: Mapping[str, Any] | None = None, **options: Any
-    ) -> str:
+    def make(files: str | Mapping[str, str], overrides: Mapping[str, Any] | None = None, **options: Any) -> str:
         config = loaded(files, overrides)
         try:
             _, warnings = check(config, **options)

@@ -18,8 +18,7 @@ MISTAKES = [
     (
         "save_best='accuracy'",
         "save_best='foo', rule='greter'",
-        "lenet.py:13 evaluation.rule: expected 'greater' or 'less' or None, got str 'greter'; did "
-        "you mean 'greater'?",
+        "lenet.py:13 evaluation.rule: expected 'greater' or 'less' or None, got str 'greter'; did you mean 'greater'?",
     ),
     (
         "evaluation = dict(interval=1,",

@@ -55,8 +55,7 @@ MISTAKES = [
     (
         "[dict(type='TextLoggerHook')]",
         "['TextLoggerHook']",
-        "lenet.py:12 log_config.hooks[0]: expected dict, got str 'TextLoggerHook'; write "
-        "dict(type='TextLoggerHook')",
+        "lenet.py:12 log_config.hooks[0]: expected dict, got str 'TextLoggerHook'; write dict(type='TextLoggerHook')",
     ),
     (
         "load_from = None",

@@ -80,8 +80,7 @@ MISTAKES = [
     (
         "weight_decay=1e-4",
         "paramwise_cfg=dict(norm_decay_mult=0.)",
-        "lenet.py:7 optimizer.paramwise_cfg.norm_decay_mult: needs the optimizer's weight_decay, "
-        "which is not given",
+        "lenet.py:7 optimizer.paramwise_cfg.norm_decay_mult: needs the optimizer's weight_decay, which is not given",
     ),
     (
         "weight_decay=1e-4",

@@ -116,9 +116,7 @@ def test_fp16_makes_the_optimizer_hook_a_mixed_one(run_config, table):
 
 
 def test_fp16_goes_with_accumulation(run_config):
-    text = GOOD.replace(
-        "grad_clip=dict(max_norm=35)", "type='GradientCumulativeOptimizerHook', cumulative_iters=4"
-    )
+    text = GOOD.replace("grad_clip=dict(max_norm=35)", "type='GradientCumulativeOptimizerHook', cumulative_iters=4")
     config = run_config(text + "fp16 = dict(loss_scale=512)\n")
     assert config.optimizer_config.component.name == "GradientCumulativeFp16OptimizerHook"
     assert config.optimizer_config.arguments == {"cumulative_iters": 4, "loss_scale": 512.0}
@@ -165,9 +163,7 @@ def test_a_failure_to_build_says_of_what(run_config):
 def test_another_constructor_owns_paramwise_cfg_and_takes_any_key(run_config):
     @OPTIMIZER_BUILDERS.register_module()
     class LayerDecay:
-        def __init__(
-            self, optimizer_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None
-        ) -> None:
+        def __init__(self, optimizer_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None) -> None:
             raise SystemExit("a constructor was built")
 
     extra = "constructor='LayerDecay', layer_decay=0.9, paramwise_cfg=dict(num_layers=12, decay_rate=0.9), "
@@ -177,9 +173,7 @@ def test_another_constructor_owns_paramwise_cfg_and_takes_any_key(run_config):
 
 
 def test_a_list_of_training_sets_is_kept_as_one(run_config):
-    text = GOOD.replace(
-        "train=dict(type='Digits')", "train=[dict(type='Digits'), dict(type='Digits', root='b')]"
-    )
+    text = GOOD.replace("train=dict(type='Digits')", "train=[dict(type='Digits'), dict(type='Digits', root='b')]")
     assert [recipe.arguments for recipe in run_config(text).data.train] == [{}, {"root": "b"}]
 
 
@@ -224,9 +218,7 @@ def test_nested_tables_are_checked_where_the_key_says_what_they_are(report):
 
 
 def test_steps_that_nobody_has_registered_are_built_in_a_way_of_their_own(run_config):
-    text = GOOD.replace(
-        "train=dict(type='Digits')", "train=dict(type='Digits', pipeline=[dict(type='Mine')])"
-    )
+    text = GOOD.replace("train=dict(type='Digits')", "train=dict(type='Digits', pipeline=[dict(type='Mine')])")
     assert run_config(text).data.train[0].arguments == {"pipeline": [{"type": "Mine"}]}
 
 
@@ -272,15 +264,12 @@ def test_strict_raises_warnings_to_errors(loaded):
         check(config, strict=True)
     assert caught.value.exit_code == 2
     assert str(caught.value) == (
-        "lenet.py: 1 problem\n"
-        "  lenet.py:9   lr_config.step[1]: step 6 is never reached: the run ends after 6 epochs"
+        "lenet.py: 1 problem\n  lenet.py:9   lr_config.step[1]: step 6 is never reached: the run ends after 6 epochs"
     )
 
 
 def test_switched_off_plugins_are_not_used(report):
-    text = (
-        GOOD.replace("type='TextLoggerHook'", "type='TensorboardLoggerHook'") + "plugins = dict(allow=[])\n"
-    )
+    text = GOOD.replace("type='TextLoggerHook'", "type='TensorboardLoggerHook'") + "plugins = dict(allow=[])\n"
     assert "hookloom-loggers" in report(text)
     assert "which the plugin switches leave out" in report(text)
 

@@ -59,7 +59,9 @@ def play(case: dict[str, Any], root: Path) -> tuple[Config, list[str]]:
         config = Config.fromfile(root / case["entry"], **case.get("kwargs", {}))
         if "cfg_options" in case:
             config.merge_from_dict(case["cfg_options"])
-    return config, [str(one.message).replace(str(root), "$ROOT") for one in caught if one.category is DeprecationWarning]
+    return config, [
+        str(one.message).replace(str(root), "$ROOT") for one in caught if one.category is DeprecationWarning
+    ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
@@ -94,7 +96,7 @@ def test_tree(case: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
 @pytest.mark.parametrize("entry", golden.raw("config_synthetic")["dict_action"], ids=lambda entry: entry["text"])
 def test_option_value(entry: dict[str, Any]) -> None:
     if "error" in entry:
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="brackets"):
             parse_value(entry["text"])
     else:
         assert canon(parse_value(entry["text"]), "?") == entry["value"]

@@ -108,7 +108,7 @@ def play(case: dict[str, Any], root: Path) -> dict[str, Any]:
     seen["dataset"] = dataset
     evaluation = case["evaluation"]
     priority = evaluation.pop("priority", "LOW")
-    if "out_dir" in evaluation and evaluation["out_dir"]:
+    if evaluation.get("out_dir"):
         evaluation["out_dir"] = evaluation["out_dir"].replace("$TMP", str(root))
     val = torch.utils.data.DataLoader(dataset, batch_size=1)
     hook = Watched(val, test_fn=lambda model, loader: [0] * len(loader), **evaluation)
@@ -176,7 +176,9 @@ def test_evaluation(case: dict[str, Any], tmp_path: Path) -> None:
     # The new file is whole before the old one goes: three lines in another order.
     assert sorted(said) == sorted(text for text in case["log_messages"] if "will be saved to" not in text)
     if case["hook_msgs"] is not None:
-        messages = {k: v.replace(str(tmp_path), "$TMP") if isinstance(v, str) else v for k, v in seen["hook_msgs"].items()}
+        messages = {
+            k: v.replace(str(tmp_path), "$TMP") if isinstance(v, str) else v for k, v in seen["hook_msgs"].items()
+        }
         assert messages == case["hook_msgs"]
 
 
@@ -192,9 +194,7 @@ def is_warned(case: dict[str, Any]) -> bool:
 
 def check_zero(case: dict[str, Any], seen: dict[str, Any]) -> None:
     key, rule = seen["hook"].key_indicator, seen["hook"].rule
-    given = [
-        case["results"][min(i, len(case["results"]) - 1)][key] for i in range(len(case["evaluated_at"]))
-    ]
+    given = [case["results"][min(i, len(case["results"]) - 1)][key] for i in range(len(case["evaluated_at"]))]
     best = None
     for score in given:
         if score is not None and (best is None or (score > best if rule == "greater" else score < best)):

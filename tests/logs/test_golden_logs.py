@@ -104,9 +104,7 @@ def test_log(case: dict[str, Any], tmp_path: Path) -> None:
         records = [without_times(json.loads(line)) for line in path.read_text().splitlines()]
         assert records == [without_times(record) for record in case["json"]]
         assert [list(record) for record in records] == [list(record) for record in case["json"]]
-    shown = [
-        re.sub(r"(eta|time|data_time): [^,]+,", r"\1: <T>,", text) for text in texts if LOGGED.match(text)
-    ]
+    shown = [re.sub(r"(eta|time|data_time): [^,]+,", r"\1: <T>,", text) for text in texts if LOGGED.match(text)]
     assert shown == case["text"]
     rows = [row for hook in runner.hooks if isinstance(hook, TagLogger) for row in hook.rows]
     assert rows == case["tags"]

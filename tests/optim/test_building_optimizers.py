@@ -52,9 +52,7 @@ def test_a_dict_of_dicts_is_an_optimizer_for_each_submodule() -> None:
 def test_a_submodule_that_is_not_there_is_named() -> None:
     with pytest.raises(HookloomError) as caught:
         build_optimizer(Gan(), {"generater": {"type": "SGD", "lr": 0.1}})
-    assert str(caught.value) == (
-        "optimizer.generater: Gan has no sub-module of that name; did you mean 'generator'?"
-    )
+    assert str(caught.value) == ("optimizer.generater: Gan has no sub-module of that name; did you mean 'generator'?")
 
 
 def test_an_own_constructor_gets_the_config_and_its_own_paramwise_keys() -> None:

@@ -51,12 +51,8 @@ def by_the_formula(
 
 @pytest.mark.parametrize("foreach", [None, False])
 @pytest.mark.parametrize("maximize", [False, True])
-@pytest.mark.parametrize(
-    ("betas", "weight_decay"), [((0.9, 0.99), 0.0), ((0.95, 0.98), 0.3), ((0.0, 0.5), 0.1)]
-)
-def test_the_formula(
-    betas: tuple[float, float], weight_decay: float, maximize: bool, foreach: bool | None
-) -> None:
+@pytest.mark.parametrize(("betas", "weight_decay"), [((0.9, 0.99), 0.0), ((0.95, 0.98), 0.3), ((0.0, 0.5), 0.1)])
+def test_the_formula(betas: tuple[float, float], weight_decay: float, maximize: bool, foreach: bool | None) -> None:
     params = parameters()
     train(params, Lion(params, 0.02, betas, weight_decay, maximize=maximize, foreach=foreach))
     for place, param in enumerate(params):
@@ -180,9 +176,7 @@ def test_complex_parameters_and_sparse_gradients_are_refused() -> None:
         Lion([torch.nn.Parameter(torch.zeros(2, dtype=torch.complex64))])
     param = torch.nn.Parameter(torch.ones(2))
     param.grad = torch.tensor([1.0, 0.0]).to_sparse()
-    with pytest.raises(
-        RuntimeError, match=r"Lion takes no sparse gradients, got one of layout torch\.sparse_coo"
-    ):
+    with pytest.raises(RuntimeError, match=r"Lion takes no sparse gradients, got one of layout torch\.sparse_coo"):
         Lion([param]).step()
     assert param.tolist() == [1.0, 1.0]
 
@@ -190,8 +184,6 @@ def test_complex_parameters_and_sparse_gradients_are_refused() -> None:
 def test_a_config_builds_it_by_name() -> None:
     assert str(OPTIMIZERS.provider("Lion")).startswith("hookloom-optim-extra ")
     model = torch.nn.Linear(2, 2)
-    optimizer = build_optimizer(
-        model, {"type": "Lion", "lr": 3e-4, "weight_decay": 0.1, "betas": [0.95, 0.98]}
-    )
+    optimizer = build_optimizer(model, {"type": "Lion", "lr": 3e-4, "weight_decay": 0.1, "betas": [0.95, 0.98]})
     assert type(optimizer) is Lion
     assert optimizer.param_groups[0]["lr"] == 3e-4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.names import PUBLIC
 
 __version__ = "0.1.0"
-__all__ = sorted(PUBLIC)  # noqa: PLE0605
+__all__ = sorted(PUBLIC)
 
 if TYPE_CHECKING:
     from core.public import *  # noqa: F403

@@ -38,7 +38,9 @@ from core.hooks.logger import LoggerHook as LoggerHook
 from core.hooks.optimizer import OptimizerHook as OptimizerHook
 from core.hooks.optimizer_cumulative import GradientCumulativeOptimizerHook as GradientCumulativeOptimizerHook
 from core.hooks.optimizer_fp16 import Fp16OptimizerHook as Fp16OptimizerHook
-from core.hooks.optimizer_fp16 import GradientCumulativeFp16OptimizerHook as GradientCumulativeFp16OptimizerHook
+from core.hooks.optimizer_fp16 import (
+    GradientCumulativeFp16OptimizerHook as GradientCumulativeFp16OptimizerHook,
+)
 from core.hooks.priority import Priority as Priority
 from core.hooks.priority import get_priority as get_priority
 from core.hooks.sampler_seed import DistSamplerSeedHook as DistSamplerSeedHook
@@ -59,8 +61,8 @@ from core.registries import HOOKS as HOOKS
 from core.registries import LR_UPDATERS as LR_UPDATERS
 from core.registries import MODELS as MODELS
 from core.registries import MOMENTUM_UPDATERS as MOMENTUM_UPDATERS
-from core.registries import OPTIMIZERS as OPTIMIZERS
 from core.registries import OPTIMIZER_BUILDERS as OPTIMIZER_BUILDERS
+from core.registries import OPTIMIZERS as OPTIMIZERS
 from core.registries import PIPELINES as PIPELINES
 from core.registries import RUNNERS as RUNNERS
 from core.registry import Registry as Registry

@@ -50,7 +50,8 @@ class Registry:
         self.parent = parent
         self.scope = scope if scope is not None else _caller_package()
         self.children: dict[str, Registry] = {}
-        self.build_func = build_func or (parent.build_func if parent else build_from_cfg)
+        inherited: Callable[..., Any] = parent.build_func if parent else build_from_cfg
+        self.build_func: Callable[..., Any] = build_func or inherited
         self._fold: Callable[[str], str] = str.casefold if fold_case else str
         self._local: dict[str, Component] = {}
         # Names in other registries that mean a component of this one; set by core.registries.
@@ -120,9 +121,7 @@ class Registry:
         if not isinstance(type_, str):
             if not callable(type_):
                 raise UnknownComponentError(f"type must be a name, a class or a function, got {type_!r}")
-            return Component(
-                getattr(type_, "__name__", repr(type_)), type_, provider_of(type_), self.name
-            )
+            return Component(getattr(type_, "__name__", repr(type_)), type_, provider_of(type_), self.name)
         found = self._find(type_)
         if found is not None:
             return found
@@ -168,9 +167,7 @@ class Registry:
         admitted = [offer for offer in matching if current().admits(offer.provider.distribution)]
         if not admitted:
             who = ", ".join(str(offer.provider) for offer in matching)
-            raise BlockedComponentError(
-                f"{self.noun} {name!r} comes from {who}, which the plugin switches leave out"
-            )
+            raise BlockedComponentError(f"{self.noun} {name!r} comes from {who}, which the plugin switches leave out")
         if len(admitted) > 1:
             who = " and ".join(str(offer.provider) for offer in admitted)
             ways = " or ".join(repr(f"{offer.provider.distribution}/{offer.name}") for offer in admitted)
@@ -204,9 +201,7 @@ class Registry:
             member = self._family_member(name, reserved=reserved)
             if member is not None and member.provider.distribution.casefold() == wanted:
                 return member
-        known = sorted(
-            f"{offer.provider.distribution}/{offer.name}" for offer in self._offers() if not offer.is_family
-        )
+        known = sorted(f"{offer.provider.distribution}/{offer.name}" for offer in self._offers() if not offer.is_family)
         close = nearest(f"{wanted}/{name}", known)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise UnknownComponentError(f"distribution {distribution!r} offers no {self.noun} {name!r}{hint}")
@@ -298,9 +293,7 @@ class Registry:
         self._local[key] = Component(name, target, provider_of(target), self.name)
 
 
-def build_from_cfg(
-    cfg: Mapping[str, Any], registry: Registry, default_args: Mapping[str, Any] | None = None
-) -> Any:
+def build_from_cfg(cfg: Mapping[str, Any], registry: Registry, default_args: Mapping[str, Any] | None = None) -> Any:
     """Build the component that a dict describes.
 
     Args:

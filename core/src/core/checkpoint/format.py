@@ -53,7 +53,6 @@ def plain(value: Any, path: str = "checkpoint") -> Any:
     )
 
 
-
 def _number(value: Any) -> Any:
     for kind in (bool, int, float, str):
         if type(value) is kind:

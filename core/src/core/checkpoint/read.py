@@ -15,7 +15,7 @@ from core.errors import CheckpointError
 _trusted: list[bool] = []
 
 
-class trusting:  # noqa: N801 - reads as a statement: `with trusting():`
+class trusting:
     """Let the checkpoints of a block of code be unpickled whole, which runs any code in them.
 
     The user's `--trust-checkpoint` is the only reason to use it.

@@ -39,7 +39,11 @@ class Misfit:
 
     def __str__(self) -> str:
         lines = []
-        for word, keys in (("missing", self.missing), ("unexpected", self.unexpected), ("misshapen", self.misshapen)):
+        for word, keys in (
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("misshapen", self.misshapen),
+        ):
             if keys:
                 rest = f" and {len(keys) - 20} more" if len(keys) > 20 else ""
                 lines.append(f"  {word}: {', '.join(keys[:20])}{rest}")

@@ -25,7 +25,10 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 def add_plugin_options(parser: argparse.ArgumentParser) -> None:
     """Add the switches that say which distributions may take part."""
-    for word, said in (("allow", "use only these distributions, besides core"), ("block", "use none of these")):
+    for word, said in (
+        ("allow", "use only these distributions, besides core"),
+        ("block", "use none of these"),
+    ):
         parser.add_argument(f"--{word}-plugins", type=split_names, metavar="A,B", help=said)
 
 

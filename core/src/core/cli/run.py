@@ -17,8 +17,16 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_plugin_options(parser)
     add = parser.add_argument
     add("--work-dir", metavar="DIR", help="where the run writes (default: ./work_dirs/<config name>)")
-    add("--resume-from", metavar="PATH", help="go on with this checkpoint: weights, optimizer, counters, data order")
-    add("--auto-resume", action="store_true", help="go on with the newest valid checkpoint of the work dir, if any")
+    add(
+        "--resume-from",
+        metavar="PATH",
+        help="go on with this checkpoint: weights, optimizer, counters, data order",
+    )
+    add(
+        "--auto-resume",
+        action="store_true",
+        help="go on with the newest valid checkpoint of the work dir, if any",
+    )
     add("--load-from", metavar="PATH", help="start with the weights of this checkpoint, a path or an address")
     add("--no-validate", action="store_true", help="train without the config's evaluation")
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: the best one there is)")

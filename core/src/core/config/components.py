@@ -93,9 +93,7 @@ class Components:
         priority: Any = slot.priority
         if slot.own_priority and "priority" in options:
             priority = self._priority((*path, "priority"), options.pop("priority"))
-        taken = {
-            key: value for key, value in options.items() if self._takes(path, key, component, signature, slot)
-        }
+        taken = {key: value for key, value in options.items() if self._takes(path, key, component, signature, slot)}
         self._required(path, taken, options, component, signature, slot)
         filled = {
             key: value
@@ -121,9 +119,7 @@ class Components:
     def _built(self, path: KeyPath, value: Any, slot: Slot) -> Recipe | None:
         if value is None or isinstance(value, (str, bytes, bool, int, float, list, tuple, set)):
             example = f"dict({slot.key}={value!r})" if isinstance(value, str) else None
-            self.report.error(
-                path, expected="dict", found=describe_value(value), hint=example and f"write {example}"
-            )
+            self.report.error(path, expected="dict", found=describe_value(value), hint=example and f"write {example}")
             return None
         kind = type(value)
         component = Component(kind.__name__, lambda: value, provider_of(kind), slot.registry.name)

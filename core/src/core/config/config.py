@@ -30,7 +30,10 @@ class Config:
     """
 
     def __init__(
-        self, cfg_dict: Mapping[str, Any] | None = None, cfg_text: str | None = None, filename: str | None = None
+        self,
+        cfg_dict: Mapping[str, Any] | None = None,
+        cfg_text: str | None = None,
+        filename: str | None = None,
     ) -> None:
         if cfg_dict is not None and not isinstance(cfg_dict, Mapping):
             raise TypeError(f"cfg_dict must be a dict, got {type(cfg_dict).__name__}")

@@ -53,9 +53,7 @@ def _workflow(config: RunConfig, context: Context) -> None:
         if runner is not None and not hasattr(runner.component.target, mode):
             near = nearest(mode, ("train", "val"), cutoff=0.6)
             suggestion = near[0] if near else None
-            context.report.error(
-                (*path, index, 0), f"{runner.name} has no mode {mode!r}", suggestion=suggestion
-            )
+            context.report.error((*path, index, 0), f"{runner.name} has no mode {mode!r}", suggestion=suggestion)
         if length < 1:
             context.report.error((*path, index, 1), f"must be positive, got {length}")
     modes = [mode for mode, _ in config.workflow]
@@ -88,9 +86,7 @@ def _best_score(config: RunConfig, context: Context) -> None:
     from core.hooks.best_score import GREATER_KEYS, LESS_KEYS, infer_rule
 
     try:
-        infer_rule(
-            key, _names(given.get("greater_keys"), GREATER_KEYS), _names(given.get("less_keys"), LESS_KEYS)
-        )
+        infer_rule(key, _names(given.get("greater_keys"), GREATER_KEYS), _names(given.get("less_keys"), LESS_KEYS))
     except HookloomError as error:
         context.report.error((*recipe.path, "save_best"), str(error).removeprefix("save_best: "))
 
@@ -103,9 +99,7 @@ def _momentum(config: RunConfig, context: Context) -> None:
     for recipe in recipes.values() if isinstance(recipes, dict) else [recipes]:
         signature = signature_of(recipe.component.target)
         if not signature.is_open and not {"momentum", "betas"} & set(signature.parameters):
-            context.report.error(
-                config.momentum_config.path, f"{recipe.name} has neither momentum nor betas to update"
-            )
+            context.report.error(config.momentum_config.path, f"{recipe.name} has neither momentum nor betas to update")
 
 
 def _names(given: Any, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -134,16 +128,11 @@ def _minima(config: RunConfig, context: Context) -> None:
         parameters = signature_of(recipe.component.target).parameters
         for absolute, relative in _MINIMA:
             # A policy that needs neither has a default for one of them.
-            if any(
-                name not in parameters or parameters[name].default is not None
-                for name in (absolute, relative)
-            ):
+            if any(name not in parameters or parameters[name].default is not None for name in (absolute, relative)):
                 continue
             given = [name for name in (absolute, relative) if recipe.arguments.get(name) is not None]
             if len(given) == 2:
-                context.report.error(
-                    (*recipe.path, relative), f"only one of {absolute} and {relative} can be given"
-                )
+                context.report.error((*recipe.path, relative), f"only one of {absolute} and {relative} can be given")
             elif not given:
                 context.report.error(recipe.path, f"one of {absolute} and {relative} must be given")
 

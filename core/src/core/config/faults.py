@@ -35,9 +35,7 @@ class Mismatch(ValueError):
         hint: how to put it right, if that is plain.
     """
 
-    def __init__(
-        self, expected: Any, found: Any, *, suggestion: str | None = None, hint: str | None = None
-    ) -> None:
+    def __init__(self, expected: Any, found: Any, *, suggestion: str | None = None, hint: str | None = None) -> None:
         self.expected = describe_type(expected)
         self.found = describe_value(found)
         self.suggestion = suggestion

@@ -67,7 +67,9 @@ def _python(
         return read_static(tree, file, variables, base)
     except NeedsExecution as needed:
         if static:
-            raise ReadError(f"{needed.message}: the file would have to be run, which --static refuses", needed.line) from needed
+            raise ReadError(
+                f"{needed.message}: the file would have to be run, which --static refuses", needed.line
+            ) from needed
         logging.getLogger("core").info("%s:%d: %s, so the config is run", file, needed.line, needed.message)
     from core.config.executed_reader import read_executed
 

@@ -75,14 +75,18 @@ def _merged(value: LDict, old: Any, place: Location | None, index_lists: bool, p
         items = old.copy()
         for key, item in value.items():
             if not str(key).isdigit():
-                raise MergeError(f"{format_path(path)} is a list: {key!r} is no index", (*path, key), value.places.get(key))
+                raise MergeError(
+                    f"{format_path(path)} is a list: {key!r} is no index", (*path, key), value.places.get(key)
+                )
             if int(key) >= len(items):
                 raise MergeError(f"index {key} is too large: the list has {len(items)} items", (*path, key), place)
             _put(items, int(key), item, value.places.get(key), True, (*path, int(key)))
         return items
     kind = "None" if old is None else f"a {type(old).__name__}"
     raise MergeError(
-        f"a dict cannot be merged into {kind} of the base; {DELETE}=True in it drops the base's value", path, place
+        f"a dict cannot be merged into {kind} of the base; {DELETE}=True in it drops the base's value",
+        path,
+        place,
     )
 
 
@@ -117,5 +121,3 @@ def leftover_deletes(value: Any, path: KeyPath = ()) -> Iterator[Problem]:
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from leftover_deletes(item, (*path, index))
-
-

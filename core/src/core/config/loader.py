@@ -195,7 +195,13 @@ class _Reading:
         for key in RESERVED:
             if key in merged:
                 place = merged.places.get(key) or Location(self.filename, 1)
-                raise fail(f"{key!r} is reserved: a Config has an attribute of that name", place.file, place.line, self.filename, (key,))
+                raise fail(
+                    f"{key!r} is reserved: a Config has an attribute of that name",
+                    place.file,
+                    place.line,
+                    self.filename,
+                    (key,),
+                )
         if overrides:
             try:
                 merged = merge(nested(overrides), merged, index_lists=True)

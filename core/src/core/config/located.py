@@ -65,10 +65,10 @@ class LList(list[Any]):
         super().extend(items)
         self.places.extend(places_of(items, len(self) - before))
 
-    def __add__(self, other: Any) -> LList:  # type: ignore[override]
+    def __add__(self, other: Any) -> LList:
         return LList(list.__add__(self, other), self.places + places_of(other, len(other)))
 
-    def __iadd__(self, other: Any) -> LList:  # type: ignore[misc]
+    def __iadd__(self, other: Any) -> LList:
         self.extend(other)
         return self
 

@@ -61,15 +61,18 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "reversed": reversed,
     "set": set,
 }
+_SEQUENCES: dict[str, Callable[..., Any]] = {"list": LList, "tuple": LTuple}
 _METHODS: dict[type, frozenset[str]] = {
     dict: frozenset({"items", "keys", "values", "get", "copy", "update", "pop", "setdefault"}),
     list: frozenset({"append", "extend", "insert", "copy", "index", "count", "pop"}),
     tuple: frozenset({"index", "count"}),
-    str: frozenset(
-        {"format", "join", "split", "lower", "upper", "replace", "strip", "startswith", "endswith"}
-    ),
+    str: frozenset({"format", "join", "split", "lower", "upper", "replace", "strip", "startswith", "endswith"}),
 }
-_OS = {"os.path.join": os.path.join, "os.getenv": os.getenv, "os.path.basename": os.path.basename}
+_OS: dict[str, Callable[..., Any]] = {
+    "os.path.join": os.path.join,
+    "os.getenv": os.getenv,
+    "os.path.basename": os.path.basename,
+}
 
 
 class Evaluator:
@@ -121,11 +124,7 @@ class Evaluator:
         try:
             return self.names[node.id]
         except KeyError:
-            if (
-                node.id in _FUNCTIONS
-                or node.id in ("dict", "list", "tuple", "range")
-                or node.id in self.modules
-            ):
+            if node.id in _FUNCTIONS or node.id in ("dict", "list", "tuple", "range") or node.id in self.modules:
                 raise NeedsExecution(f"{node.id} is used as a value", node.lineno) from None
             hint = did_you_mean(node.id, self.names)
             raise ReadError(f"name {node.id!r} is not defined{hint}", node.lineno) from None
@@ -180,9 +179,7 @@ class Evaluator:
                     raise ReadError(str(error.args[0]), node.lineno) from error
             if name in self.variables:
                 return self.variables[name]
-            raise ReadError(
-                f"placeholder {{{{ {name} }}}} is unknown{did_you_mean(name, self.variables)}", node.lineno
-            )
+            raise ReadError(f"placeholder {{{{ {name} }}}} is unknown{did_you_mean(name, self.variables)}", node.lineno)
         return {self._hashable(element) for element in node.elts}
 
     def _JoinedStr(self, node: ast.JoinedStr) -> str:
@@ -251,8 +248,7 @@ class Evaluator:
         value = self.evaluate(node.value)
         if isinstance(node.slice, ast.Slice):
             parts = [
-                self.evaluate(part) if part else None
-                for part in (node.slice.lower, node.slice.upper, node.slice.step)
+                self.evaluate(part) if part else None for part in (node.slice.lower, node.slice.upper, node.slice.step)
             ]
             return self._apply(operator.getitem, (value, slice(*parts)), node)
         return self._apply(operator.getitem, (value, self.evaluate(node.slice)), node)
@@ -324,10 +320,10 @@ class Evaluator:
         name = node.func.id
         if name == "dict":
             return self._dict_call(node)
-        arguments, places = self._items(node.args)
+        arguments, _ = self._items(node.args)
         if name in ("list", "tuple") and not node.keywords:
             source = arguments[0] if arguments else ()
-            return self._apply(LList if name == "list" else LTuple, (source,), node)
+            return self._apply(_SEQUENCES[name], (source,), node)
         if name == "range":
             made = self._apply(range, tuple(arguments), node)
             if len(made) > LARGEST:

@@ -57,9 +57,7 @@ def check_values(
     return values if signature.coerces else dict(given)
 
 
-def _structured(
-    target: Callable[..., Any], asked: Mapping[str, Any]
-) -> tuple[dict[str, Any], tuple[Fault, ...]]:
+def _structured(target: Callable[..., Any], asked: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Fault, ...]]:
     """Give values their types; where one does not fit, the others keep what they were given as."""
     if not asked:
         return {}, ()

@@ -34,9 +34,7 @@ def build_dataset(recipes: Sequence[Any], **extra: Any) -> Any:
 
 
 def _build(recipe: Any, extra: Mapping[str, Any]) -> Any:
-    inner = {
-        key: _built(recipe.arguments[key]) for key in ("dataset", "datasets") if key in recipe.arguments
-    }
+    inner = {key: _built(recipe.arguments[key]) for key in ("dataset", "datasets") if key in recipe.arguments}
     accepted = {key: value for key, value in extra.items() if key not in recipe.arguments and _takes(recipe, key)}
     dataset = recipe.build(**accepted, **inner)
     try:

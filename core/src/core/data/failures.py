@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,10 +30,8 @@ class WorkerSetup:
         info = get_worker_info()
         dataset: Any = info.dataset if info is not None else None
         if dataset is not None and hasattr(dataset, "__getitem__") and not hasattr(dataset, "__getitems__"):
-            try:
+            with contextlib.suppress(AttributeError, TypeError):  # one with slots fails without an index
                 dataset.__getitems__ = _Naming(dataset, worker_id)
-            except (AttributeError, TypeError):  # a dataset with slots: its failures stay without an index
-                pass
         if self.then is not None:
             self.then(worker_id)
 

@@ -38,9 +38,7 @@ class ParallelModel(torch.nn.Module):
         find_unused_parameters: whether some parameters may get no gradient in an iteration.
     """
 
-    def __init__(
-        self, module: torch.nn.Module, device: torch.device, find_unused_parameters: bool = False
-    ) -> None:
+    def __init__(self, module: torch.nn.Module, device: torch.device, find_unused_parameters: bool = False) -> None:
         super().__init__()
         self.module = module
         # Not a sub-module: parameters and state_dict are those of `module`, under MMCV's `module.` prefix.

@@ -27,9 +27,7 @@ class HookAdapter:
         HookError: if a method is marked `tryfirst` or `trylast`: order is the priority's alone.
     """
 
-    def __init__(
-        self, hook: Any, priority: int, provider: Provider, extra_points: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, hook: Any, priority: int, provider: Provider, extra_points: tuple[str, ...] = ()) -> None:
         self.hook = hook
         self.priority = priority
         self.provider = provider

@@ -15,11 +15,51 @@ LESS_KEYS = ("loss",)
 
 # Whole words of names that MMCV cannot tell; consulted only when the keys above say nothing.
 GREATER_WORDS = frozenset(
-    "ap ar pck pckh pcp psnr ssim recall hmean f1 fscore success eao pq iou dice kappa mota hota idf1 "
-    "map r2 score".split()
+    {
+        "ap",
+        "ar",
+        "dice",
+        "eao",
+        "f1",
+        "fscore",
+        "hmean",
+        "hota",
+        "idf1",
+        "iou",
+        "kappa",
+        "map",
+        "mota",
+        "pck",
+        "pckh",
+        "pcp",
+        "pq",
+        "psnr",
+        "r2",
+        "recall",
+        "score",
+        "ssim",
+        "success",
+    }
 )
 LESS_WORDS = frozenset(
-    "nme mpjpe epe mae mse rmse mape err error lpips fid niqe wer cer mrrpe perplexity".split()
+    {
+        "cer",
+        "epe",
+        "err",
+        "error",
+        "fid",
+        "lpips",
+        "mae",
+        "mape",
+        "mpjpe",
+        "mrrpe",
+        "mse",
+        "niqe",
+        "nme",
+        "perplexity",
+        "rmse",
+        "wer",
+    }
 )
 
 
@@ -27,9 +67,7 @@ class UnknownRuleError(HookError, ValueError):
     """Nobody knows whether a greater or a smaller value of the metric is better."""
 
 
-def infer_rule(
-    key: str, greater_keys: Sequence[str] = GREATER_KEYS, less_keys: Sequence[str] = LESS_KEYS
-) -> Rule:
+def infer_rule(key: str, greater_keys: Sequence[str] = GREATER_KEYS, less_keys: Sequence[str] = LESS_KEYS) -> Rule:
     """Tell whether greater or smaller values of a metric are better.
 
     Args:

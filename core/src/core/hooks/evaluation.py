@@ -174,9 +174,7 @@ class EvalHook(Hook):
             self._init_rule(self.rule, next(iter(metrics)))
         if self.key_indicator not in metrics:
             hint = did_you_mean(str(self.key_indicator), metrics)
-            raise HookError(
-                f"save_best: the dataset gives no {self.key_indicator!r} but {', '.join(metrics)}{hint}"
-            )
+            raise HookError(f"save_best: the dataset gives no {self.key_indicator!r} but {', '.join(metrics)}{hint}")
         return metrics[self.key_indicator]
 
     def _save_ckpt(self, runner: Runner, key_score: Any) -> None:

@@ -192,9 +192,7 @@ class HookManager:
 
     def _foreign(self, point: str) -> tuple[Call, ...]:
         """Collect the hooks that have a point which only a user's runner calls."""
-        found = tuple(
-            getattr(adapter.hook, point) for adapter in self.adapters if hasattr(adapter.hook, point)
-        )
+        found = tuple(getattr(adapter.hook, point) for adapter in self.adapters if hasattr(adapter.hook, point))
         hint = did_you_mean(point, POINTS, cutoff=0.88)
         if not found and hint and point not in self.extra_points:
             raise HookError(f"no hook point named {point!r}{hint}")

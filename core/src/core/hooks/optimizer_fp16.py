@@ -138,7 +138,5 @@ class GradientCumulativeFp16OptimizerHook(GradientCumulativeOptimizerHook, Fp16O
     detect_anomalous_params: bool = attrs.field(default=False, kw_only=True)
     coalesce: bool = attrs.field(default=True, kw_only=True)
     bucket_size_mb: int = attrs.field(default=-1, kw_only=True)
-    loss_scale: float | str | dict[str, Any] = attrs.field(
-        default=512.0, validator=check_loss_scale, kw_only=True
-    )
+    loss_scale: float | str | dict[str, Any] = attrs.field(default=512.0, validator=check_loss_scale, kw_only=True)
     distributed: bool = attrs.field(default=True, kw_only=True)

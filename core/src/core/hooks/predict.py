@@ -36,9 +36,10 @@ def predict(model: torch.nn.Module, dataloader: Any) -> list[Any]:
 
 
 def _step_of(model: torch.nn.Module) -> Callable[[Any], Iterable[Any]]:
-    inner = getattr(model, "module", model)
+    inner: Any = getattr(model, "module", model)
     if hasattr(inner, "test_step"):
-        return inner.test_step  # type: ignore[no-any-return]
+        step: Callable[[Any], Iterable[Any]] = inner.test_step
+        return step
     parameters = inspect.signature(inner.forward).parameters
     takes_flag = "return_loss" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 

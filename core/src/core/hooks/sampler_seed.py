@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.hooks.base import Hook
 from core.hooks.define import hook
 from core.hooks.protocol import Runner
+from core.runner.loader import set_epoch
 
 
 @hook
@@ -13,9 +14,4 @@ class DistSamplerSeedHook(Hook):
 
     def before_epoch(self, runner: Runner) -> None:
         """Hand the epoch on to whatever of the loader takes it."""
-        loader = runner.data_loader
-        for owner in (getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)):
-            for sampler in (owner, getattr(owner, "sampler", None)):
-                if hasattr(sampler, "set_epoch"):
-                    sampler.set_epoch(runner.epoch)
-                    return
+        set_epoch(runner.data_loader, runner.epoch)

@@ -103,9 +103,7 @@ class ScheduleHook(Hook):
     """
 
     by_epoch: bool = attrs.field(default=True, kw_only=True)
-    warmup: Warmup | None = attrs.field(
-        default=None, kw_only=True, validator=one_of(None, "constant", "linear", "exp")
-    )
+    warmup: Warmup | None = attrs.field(default=None, kw_only=True, validator=one_of(None, "constant", "linear", "exp"))
     warmup_iters: int = attrs.field(default=0, kw_only=True, validator=check_warmup_iters)
     warmup_ratio: float = attrs.field(default=0.1, kw_only=True, validator=check_warmup_ratio)
     _warming: bool = attrs.field(default=True, init=False, repr=False)

@@ -45,9 +45,9 @@ class HookSpecs:
 
     @hookspec
     def before_train_iter(self, runner: Runner) -> None:
-        """Fire when a training batch is loaded (`runner.data_batch`), before the model sees it; stands for `before_iter`.
+        """Fire when a training batch is loaded, before the model sees it; stands for `before_iter`.
 
-        Sets the learning rate of the iteration.
+        `runner.data_batch` holds the batch. Sets the learning rate of the iteration.
         """
 
     @hookspec

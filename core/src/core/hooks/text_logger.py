@@ -83,10 +83,7 @@ class TextLoggerHook(LoggerHook):
         if (
             runner.meta is not None
             and "exp_name" in runner.meta
-            and (
-                self.every_n_iters(runner, self.interval_exp_name)
-                or (self.by_epoch and self.end_of_epoch(runner))
-            )
+            and (self.every_n_iters(runner, self.interval_exp_name) or (self.by_epoch and self.end_of_epoch(runner)))
         ):
             runner.logger.info("Exp name: %s", runner.meta["exp_name"])
         if record["mode"] == "train":

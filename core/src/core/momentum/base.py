@@ -80,9 +80,7 @@ class MomentumUpdaterHook(ScheduleHook):
             if "momentum" not in group and "betas" not in group:
                 name = type(optimizer).__name__
                 raise OptionError(f"{type(self).__name__} needs momentum or betas, and {name} has neither")
-            group.setdefault(
-                "initial_momentum", group["momentum"] if "momentum" in group else group["betas"][0]
-            )
+            group.setdefault("initial_momentum", group["momentum"] if "momentum" in group else group["betas"][0])
         return [group["initial_momentum"] for group in optimizer.param_groups]
 
     def _compute(self, runner: Runner) -> Values:

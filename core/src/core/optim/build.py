@@ -41,9 +41,7 @@ def build_optimizer(model: torch.nn.Module, cfg: Mapping[str, Any]) -> Any:
     options = dict(cfg)
     constructor = options.pop("constructor", "DefaultOptimizerConstructor")
     paramwise = options.pop("paramwise_cfg", None)
-    construct = build_optimizer_constructor(
-        {"type": constructor, "optimizer_cfg": options, "paramwise_cfg": paramwise}
-    )
+    construct = build_optimizer_constructor({"type": constructor, "optimizer_cfg": options, "paramwise_cfg": paramwise})
     return construct(model)
 
 

@@ -42,9 +42,7 @@ class DefaultOptimizerConstructor:
         OptionError: if an argument is no dict, or a decay multiplier is given without `weight_decay`.
     """
 
-    def __init__(
-        self, optimizer_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, optimizer_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None) -> None:
         if not isinstance(optimizer_cfg, Mapping):
             raise OptionError(f"optimizer must be a dict, got {type(optimizer_cfg).__name__}")
         self.optimizer_cfg = optimizer_cfg
@@ -61,14 +59,10 @@ class DefaultOptimizerConstructor:
         if not isinstance(custom, Mapping):
             raise OptionError(f"paramwise_cfg.custom_keys must be a dict, got {type(custom).__name__}")
         if self.base_wd is None:
-            needing = [
-                f"custom_keys[{key!r}].decay_mult" for key in custom if "decay_mult" in self._rule(key)
-            ]
+            needing = [f"custom_keys[{key!r}].decay_mult" for key in custom if "decay_mult" in self._rule(key)]
             needing += [key for key in DECAY_MULTIPLIERS if key in paramwise]
             if needing:
-                raise OptionError(
-                    f"paramwise_cfg.{needing[0]} needs optimizer.weight_decay, which is not set"
-                )
+                raise OptionError(f"paramwise_cfg.{needing[0]} needs optimizer.weight_decay, which is not set")
 
     def __call__(self, model: nn.Module) -> torch.optim.Optimizer:
         """Build the optimizer of a model.
@@ -161,9 +155,7 @@ class DefaultOptimizerConstructor:
 
     def _lr(self, name: str, multiplier: float) -> float:
         if self.base_lr is None:
-            raise OptionError(
-                f"paramwise_cfg multiplies the lr of {name.lstrip('.')!r} but optimizer.lr is not set"
-            )
+            raise OptionError(f"paramwise_cfg multiplies the lr of {name.lstrip('.')!r} but optimizer.lr is not set")
         return self.base_lr * multiplier
 
 
@@ -176,9 +168,7 @@ def _refuse_duplicates(params: Groups, model: nn.Module) -> None:
     for group in params:
         for parameter in group["params"]:
             if id(parameter) in seen:
-                names = [
-                    name for name, one in model.named_parameters(remove_duplicate=False) if one is parameter
-                ]
+                names = [name for name, one in model.named_parameters(remove_duplicate=False) if one is parameter]
                 raise OptionError(
                     f"{' and '.join(map(repr, names))} are one parameter, which cannot be in two parameter "
                     "groups; paramwise_cfg.bypass_duplicate=True takes it once"

@@ -14,7 +14,5 @@ def torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
     return {
         name: member
         for name, member in vars(torch.optim).items()
-        if inspect.isclass(member)
-        and issubclass(member, torch.optim.Optimizer)
-        and member is not torch.optim.Optimizer
+        if inspect.isclass(member) and issubclass(member, torch.optim.Optimizer) and member is not torch.optim.Optimizer
     }

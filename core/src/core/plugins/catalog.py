@@ -56,9 +56,7 @@ class Offer:
             return self._entry_point.load()
         except Exception as error:
             cause = f"{type(error).__name__}: {error}"
-            raise BrokenComponentError(
-                f"{who} cannot be imported from {self.value!r}: {cause}"
-            ) from error
+            raise BrokenComponentError(f"{who} cannot be imported from {self.value!r}: {cause}") from error
 
 
 @attrs.frozen

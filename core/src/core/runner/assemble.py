@@ -42,8 +42,9 @@ class Assembly:
         model: torch.nn.Module = self.config.model.build()
         if not isinstance(model, torch.nn.Module):
             raise TypeError(f"model {self.config.model.name!r} is a {type(model).__name__}, no torch.nn.Module")
-        if callable(getattr(model, "init_weights", None)):
-            model.init_weights()
+        init_weights: Any = getattr(model, "init_weights", None)
+        if callable(init_weights):
+            init_weights()
         return model.to(self.device)
 
     def parallel(self, model: torch.nn.Module) -> torch.nn.Module:
@@ -111,7 +112,12 @@ class Assembly:
     def register_hooks(self, runner: BaseRunner, *, validate: bool) -> None:
         """Register the hooks of all sections in MMCV's order."""
         config = self.config
-        for recipe in (config.lr_config, config.momentum_config, config.optimizer_config, config.checkpoint_config):
+        for recipe in (
+            config.lr_config,
+            config.momentum_config,
+            config.optimizer_config,
+            config.checkpoint_config,
+        ):
             _register(runner, recipe)
         runner.register_hook(IterTimerHook(), "LOW")
         for recipe in config.log_config.hooks:

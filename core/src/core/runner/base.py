@@ -242,9 +242,7 @@ class BaseRunner(HookRegistration, ABC):
                 with self.autocast:
                     outputs = self._step(data_batch, train_mode, kwargs)
         if not isinstance(outputs, dict):
-            raise TypeError(
-                f"{self.model_name} must answer a step with a dict, got {type(outputs).__name__}"
-            )
+            raise TypeError(f"{self.model_name} must answer a step with a dict, got {type(outputs).__name__}")
         if "log_vars" in outputs:
             self.log_buffer.update(outputs["log_vars"], outputs.get("num_samples", 1))
         self.outputs = outputs
@@ -255,38 +253,35 @@ class BaseRunner(HookRegistration, ABC):
             return forward_step(self.model, batch)
         return self._call_step(step, batch, train_mode, kwargs)
 
-    def _call_step(
-        self, step: Callable[..., Any], batch: Any, train_mode: bool, kwargs: dict[str, Any]
-    ) -> Any:
+    def _call_step(self, step: Callable[..., Any], batch: Any, train_mode: bool, kwargs: dict[str, Any]) -> Any:
         return step(batch, self.optimizer, **kwargs)
 
-    def current_lr(self) -> list[float] | dict[str, list[float]]:
-        """Return the learning rate of every parameter group; by name for several optimizers.
+    def current_lr(self) -> Any:
+        """Return the list of the parameter groups' learning rates; a dict of lists for several optimizers.
 
         Raises:
             RuntimeError: if there is no optimizer.
         """
         return self._of_groups("lr", lambda group: group["lr"])
 
-    def current_momentum(self) -> list[float] | dict[str, list[float]]:
-        """Return `momentum`, or the first beta, of every parameter group; 0 where a group has neither.
+    def current_momentum(self) -> Any:
+        """Return each parameter group's `momentum`, or first beta, or 0; a dict of lists for several optimizers.
 
         Raises:
             RuntimeError: if there is no optimizer.
         """
 
-        def momentum(group: dict[str, Any]) -> float:
+        def momentum(group: dict[str, Any]) -> Any:
             if "momentum" in group:
-                return group["momentum"]  # type: ignore[no-any-return]
-            return group["betas"][0] if "betas" in group else 0  # type: ignore[no-any-return]
+                return group["momentum"]
+            return group["betas"][0] if "betas" in group else 0
 
         return self._of_groups("momentum", momentum)
 
-    def _of_groups(self, what: str, read: Callable[[dict[str, Any]], float]) -> Any:
+    def _of_groups(self, what: str, read: Callable[[dict[str, Any]], Any]) -> Any:
         if isinstance(self.optimizer, dict):
             return {
-                name: [read(group) for group in optimizer.param_groups]
-                for name, optimizer in self.optimizer.items()
+                name: [read(group) for group in optimizer.param_groups] for name, optimizer in self.optimizer.items()
             }
         if self.optimizer is None:
             raise RuntimeError(f"{what} is not applicable: there is no optimizer")
@@ -388,9 +383,7 @@ class BaseRunner(HookRegistration, ABC):
                 raise TypeError(f"a workflow entry is (mode, length), such as ('train', 1); got {entry!r}")
             mode = entry[0]
             if not callable(getattr(self, mode, None)):
-                raise ValueError(
-                    f"{type(self).__name__} has no mode {mode!r}{did_you_mean(mode, ('train', 'val'))}"
-                )
+                raise ValueError(f"{type(self).__name__} has no mode {mode!r}{did_you_mean(mode, ('train', 'val'))}")
 
     def _announce(self, workflow: Any, length: str) -> None:
         self.logger.info("work_dir: %s", self.work_dir or "NONE")
@@ -407,5 +400,3 @@ def _ending_well(run: Callable[..., Any]) -> Callable[..., Any]:
             return run(self, *args, **kwargs)
 
     return wrapped
-
-

@@ -10,7 +10,6 @@ import torch
 from core.runner.base import BaseRunner
 from core.runner.loader import check_not_empty, read
 
-
 EPOCH_TEMPLATE = "epoch_{}.pth"
 
 

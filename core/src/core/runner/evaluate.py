@@ -22,7 +22,12 @@ from core.seeding import set_random_seed
 
 
 def evaluate(
-    cfg: Any, checkpoint: str, *, overrides: Mapping[str, Any] | None = None, static: bool = False, **options: Any
+    cfg: Any,
+    checkpoint: str,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    static: bool = False,
+    **options: Any,
 ) -> dict[str, Any]:
     """Evaluate a checkpoint on `data.test`; nothing is written.
 
@@ -63,14 +68,12 @@ def evaluate(
             raise HookError(f"data.test: {name} cannot be evaluated on: it has no evaluate(results, **kw)")
         model = parts.model()
         load_checkpoint(model, checkpoint, "cpu", strict=True, logger=logger)
-        if world_size == 1:
-            results = predict(model, loader)
-        else:
-            results = collect_results(model, loader, predict)
+        results = predict(model, loader) if world_size == 1 else collect_results(model, loader, predict)
         if rank != 0:
             return {}
         section = dict(config.evaluation.arguments) if config.evaluation else {}
         own = signature_of(DistEvalHook).parameters
         arguments = {key: value for key, value in section.items() if key not in own}
-        metrics: dict[str, Any] = loader.dataset.evaluate(results, logger=logger, **arguments)
+        dataset: Any = loader.dataset
+        metrics: dict[str, Any] = dataset.evaluate(results, logger=logger, **arguments)
         return metrics

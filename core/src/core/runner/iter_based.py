@@ -62,9 +62,7 @@ class IterBasedRunner(BaseRunner):
         self.data_batch = None
         self._inner_iter += 1
 
-    def _call_step(
-        self, step: Callable[..., Any], batch: Any, train_mode: bool, kwargs: dict[str, Any]
-    ) -> Any:
+    def _call_step(self, step: Callable[..., Any], batch: Any, train_mode: bool, kwargs: dict[str, Any]) -> Any:
         return step(batch, self.optimizer, **kwargs) if train_mode else step(batch, **kwargs)
 
     def run(
@@ -133,9 +131,7 @@ class IterBasedRunner(BaseRunner):
     ) -> str:
         """Save the state of the run; as `EpochBasedRunner.save_checkpoint`, the number being the iteration's."""
         number = self.completed_iters
-        return self._save(
-            out_dir, filename_tmpl.format(number), save_optimizer, meta, create_symlink, self._epoch + 1
-        )
+        return self._save(out_dir, filename_tmpl.format(number), save_optimizer, meta, create_symlink, self._epoch + 1)
 
     def register_training_hooks(
         self,

@@ -17,10 +17,9 @@ def read(loader: Any, start: int = 0) -> Iterator[Any]:
     Raises:
         DataError: if the user's dataset raises or a worker dies.
     """
-    if start:
-        if hasattr(getattr(loader, "batch_sampler", None), "start_at"):
-            loader.batch_sampler.start_at(start)
-            start = 0
+    if start and hasattr(getattr(loader, "batch_sampler", None), "start_at"):
+        loader.batch_sampler.start_at(start)
+        start = 0
     batches = iter(loader)
     if start:
         batches = islice(batches, start, None)
@@ -41,11 +40,12 @@ def read(loader: Any, start: int = 0) -> Iterator[Any]:
 
 def set_epoch(loader: Any, epoch: int) -> None:
     """Tell whatever of a loader orders its data which epoch begins."""
-    for owner in (getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)):
-        for sampler in (owner, getattr(owner, "sampler", None)):
-            if hasattr(sampler, "set_epoch"):
-                sampler.set_epoch(epoch)
-                return
+    owners = [getattr(loader, name, None) for name in ("sampler", "batch_sampler")]
+    candidates: list[Any] = [one for owner in owners for one in (owner, getattr(owner, "sampler", None))]
+    for sampler in candidates:
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(epoch)
+            return
 
 
 class IterLoader:

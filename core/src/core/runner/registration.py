@@ -49,9 +49,7 @@ class HookRegistration:
             provider: the distribution it comes from, if that is known.
         """
         if isinstance(hook, (Mapping, str, type)):
-            raise HookError(
-                f"register_hook takes a hook object, got {hook!r}; a dict goes to register_hook_from_cfg"
-            )
+            raise HookError(f"register_hook takes a hook object, got {hook!r}; a dict goes to register_hook_from_cfg")
         self.hook_manager.register(hook, priority, provider)
 
     def register_hook_from_cfg(self, hook_cfg: Mapping[str, Any]) -> None:

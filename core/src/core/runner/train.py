@@ -12,9 +12,9 @@ import attrs
 import torch
 
 from core.checkpoint import find_latest, trusting
+from core.device import pick_device
 from core.distributed.env import get_dist_info
 from core.distributed.launch import process_group
-from core.device import pick_device
 from core.plugins.switches import Switches, current, switched
 from core.runner.assemble import Assembly
 from core.runner.session import (
@@ -78,9 +78,7 @@ class TrainOptions:
     console: bool = False
 
 
-def train(
-    cfg: Any, *, overrides: Mapping[str, Any] | None = None, static: bool = False, **options: Any
-) -> BaseRunner:
+def train(cfg: Any, *, overrides: Mapping[str, Any] | None = None, static: bool = False, **options: Any) -> BaseRunner:
     """Check a config, build what it names and train.
 
     Args:
@@ -125,9 +123,7 @@ def of_config(config: RunConfig) -> Switches:
 class _Run:
     """One run on its way from a checked config to its end."""
 
-    def __init__(
-        self, loaded: Loaded, config: RunConfig, options: TrainOptions, stack: contextlib.ExitStack
-    ) -> None:
+    def __init__(self, loaded: Loaded, config: RunConfig, options: TrainOptions, stack: contextlib.ExitStack) -> None:
         self.loaded, self.config, self.options, self.stack = loaded, config, options, stack
 
     def go(self, warnings: list[Any]) -> BaseRunner:
@@ -164,7 +160,7 @@ class _Run:
         config = self.config
         loaders = parts.train_loaders()
         model = parts.model()
-        first = getattr(loaders[0], "dataset", None)
+        first: Any = getattr(loaders[0], "dataset", None)
         if not hasattr(model, "CLASSES") and hasattr(first, "CLASSES"):
             model.CLASSES = first.CLASSES
         optimizer = parts.optimizer(model)

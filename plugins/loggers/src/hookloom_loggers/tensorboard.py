@@ -54,7 +54,7 @@ class TensorboardLoggerHook(LoggerHook):
             if runner.work_dir is None:
                 raise HookError("TensorboardLoggerHook has nowhere to write: neither log_dir nor work_dir is set")
             self.log_dir = os.path.join(runner.work_dir, "tf_logs")
-        self.writer = SummaryWriter(self.log_dir)  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(self.log_dir)
 
     def log(self, runner: Runner) -> None:
         """Write one record."""

@@ -94,7 +94,5 @@ def _spread(option: str, value: Any, name: str, optimizer: Any) -> list[float]:
     elif is_number(value):
         value = [value] * count
     if not isinstance(value, (list, tuple)) or len(value) != count:
-        raise OptionError(
-            f"{option} must be a list of {count} numbers, one for each group of {name}, got {value!r}"
-        )
+        raise OptionError(f"{option} must be a list of {count} numbers, one for each group of {name}, got {value!r}")
     return list(value)

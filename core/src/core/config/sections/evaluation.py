@@ -77,18 +77,14 @@ def _read(context: Context, table: Mapping[str, Any], evaluate: Signature | None
     if type_ not in ("EvalHook", "DistEvalHook"):
         return Evaluation(recipe, recipe)  # the user's own, which knows what to do
     shared = {key: value for key, value in recipe.arguments.items() if key not in only}
-    return Evaluation(
-        evolve(recipe, component=single, arguments=shared), evolve(recipe, component=distributed)
-    )
+    return Evaluation(evolve(recipe, component=single, arguments=shared), evolve(recipe, component=distributed))
 
 
 def _needs_data(context: Context, data: DataConfig, target: Any, evaluate: Signature | None) -> None:
     if not data.val and not context.report.has_error_at(("data",)):
         context.report.error(PATH, "there is nothing to evaluate on: data.val is not given")
     elif inspect.isclass(target) and evaluate is None and not hasattr(target, "__getattr__"):
-        context.report.error(
-            PATH, f"{target.__name__} of data.val has no method evaluate(results, **kw) to call"
-        )
+        context.report.error(PATH, f"{target.__name__} of data.val has no method evaluate(results, **kw) to call")
 
 
 def _evaluate(target: Any) -> Signature | None:

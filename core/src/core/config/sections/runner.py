@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from core.config.sections.context import Context
 
 Kind = Literal["epoch", "iter"]
-SLOT = Slot(
-    RUNNERS, injected=frozenset({"model", "batch_processor", "optimizer", "work_dir", "logger", "meta"})
-)
+SLOT = Slot(RUNNERS, injected=frozenset({"model", "batch_processor", "optimizer", "work_dir", "logger", "meta"}))
 _TOTALS = {
     "total_epochs": ("EpochBasedRunner", "max_epochs"),
     "total_iters": ("IterBasedRunner", "max_iters"),
@@ -85,9 +83,7 @@ def _runner(context: Context, path: tuple[str, ...], table: Any) -> RunnerConfig
 
 def kind_of(target: Any) -> Kind:
     """Tell what a runner counts; MMCV's users go by the name."""
-    names = (
-        [k.__name__ for k in target.__mro__] if inspect.isclass(target) else [getattr(target, "__name__", "")]
-    )
+    names = [k.__name__ for k in target.__mro__] if inspect.isclass(target) else [getattr(target, "__name__", "")]
     if "IterBasedRunner" in names:
         return "iter"
     if "EpochBasedRunner" in names:

@@ -95,9 +95,7 @@ class Lion(Optimizer):
         return params, grads, [self.state[param]["exp_avg"] for param in params]
 
 
-def single_update(
-    params: list[Tensor], grads: list[Tensor], momenta: list[Tensor], group: dict[str, Any]
-) -> None:
+def single_update(params: list[Tensor], grads: list[Tensor], momenta: list[Tensor], group: dict[str, Any]) -> None:
     """Update one tensor after the other: the formula as it reads, and what the other path must equal.
 
     Args:
@@ -121,9 +119,7 @@ def single_update(
         momentum.lerp_(gradient, 1 - beta2)
 
 
-def foreach_update(
-    params: list[Tensor], grads: list[Tensor], momenta: list[Tensor], group: dict[str, Any]
-) -> None:
+def foreach_update(params: list[Tensor], grads: list[Tensor], momenta: list[Tensor], group: dict[str, Any]) -> None:
     """Update all tensors of a group in a handful of calls; the arguments are those of `single_update`."""
     lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
     gradients = torch._foreach_neg(grads) if group["maximize"] else grads
