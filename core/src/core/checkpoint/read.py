@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from core.checkpoint.archive import TRUST, check_archive
+from core.checkpoint.download import fetch, is_address
+from core.checkpoint.foreign import STAND_INS
 from core.checkpoint.format import migrate
 from core.errors import CheckpointError
 
 _trusted: list[bool] = []
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
-class trusting:
+class trusting:  # noqa: N801 - reads as a statement: `with trusting():`
     """Let the checkpoints of a block of code be unpickled whole, which runs any code in them.
 
     The user's `--trust-checkpoint` is the only reason to use it.
@@ -28,55 +32,75 @@ class trusting:
         _trusted.pop()
 
 
-def read_checkpoint(source: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
+def read_checkpoint(source: str | Path, map_location: Any = "cpu", *, trust: bool = False) -> dict[str, Any]:
     """Read a checkpoint: one of ours, of MMCV, or a bare state dict.
+
+    numpy's numbers and arrays, which MMCV's files may hold, are read as numbers and lists.
 
     Args:
         source: a path, or an http(s) address, which is kept in torch's download cache.
-        map_location: where tensors go, as torch.load takes it.
+        map_location: where tensors go, as torch.load takes it; None for the device they were on, or the CPU
+            if this machine has no such device.
+        trust: unpickle it whole, which runs any code in it.
 
     Raises:
-        CheckpointError: if the file is missing, truncated, no checkpoint, of a newer format, or holds
+        CheckpointError: if the file is missing, truncated, damaged, no checkpoint, of a newer format, or holds
             objects that only running code could make.
     """
     name = str(source)
-    path = _downloaded(name) if name.startswith(("http://", "https://")) else Path(source)
-    if not path.is_file():
+    path = fetch(name) if is_address(name) else Path(source)
+    if path.is_dir():
+        raise CheckpointError(f"checkpoint {name!r} is a folder")
+    if not path.exists():
         raise CheckpointError(f"checkpoint {name!r} does not exist")
+    trust = trust or bool(_trusted)
     try:
-        content = torch.load(path, map_location=map_location, weights_only=not _trusted)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(_refusal(name, str(error))) from error
-    except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile, AttributeError) as error:
-        raise CheckpointError(f"checkpoint {name!r} is truncated or damaged: {_first_line(error)}") from error
+        check_archive(path, name, trusted=trust)
+        content = _load(path, name, _where if map_location is None else map_location, trust)
     except OSError as error:
         raise CheckpointError(f"checkpoint {name!r} cannot be read: {error.strerror or error}") from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"checkpoint {name!r} holds a {type(content).__name__}, no checkpoint")
+        raise CheckpointError(f"checkpoint {name!r} holds a {type(content).__name__}, no weights by name")
     return migrate(content, name)
 
 
-def _downloaded(url: str) -> Path:
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    target = folder / url.rpartition("/")[2].partition("?")[0]
-    if not target.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(url, str(target), progress=False)
-        except OSError as error:
-            raise CheckpointError(f"checkpoint {url!r} cannot be downloaded: {error}") from error
-    return target
+def _load(path: Path, name: str, map_location: Any, trust: bool) -> Any:
+    try:
+        if trust:
+            return torch.load(path, map_location=map_location, weights_only=False)
+        with torch.serialization.safe_globals(STAND_INS):
+            return torch.load(path, map_location=map_location, weights_only=True)
+    except CheckpointError as error:  # from a stand-in, which does not know the file
+        raise CheckpointError(f"checkpoint {name!r} {error}. {TRUST}") from error
+    except pickle.UnpicklingError as error:
+        found = _GLOBAL.search(str(error))
+        if found is None:
+            raise CheckpointError(f"checkpoint {name!r} is damaged: {_last_line(error)}") from error
+        raise CheckpointError(
+            f"checkpoint {name!r} holds what only running its code could make ({found[1]}); it was not run. {TRUST}"
+        ) from error
+    except OSError:
+        raise
+    except ImportError as error:
+        raise CheckpointError(f"checkpoint {name!r} needs a package that is not there: {error}") from error
+    except Exception as error:  # a damaged pickle fails in any way it likes
+        text = _last_line(error)
+        if "deserialize object on" in text:
+            raise CheckpointError(f"checkpoint {name!r} cannot be put on {map_location!r}: {text}") from error
+        raise CheckpointError(f"checkpoint {name!r} is truncated or damaged: {text}") from error
 
 
-def _refusal(name: str, reason: str) -> str:
-    if "GLOBAL" in reason or "Unsupported" in reason or "allowed" in reason:
-        found = next((word for word in reason.split() if "." in word and word[0].isalpha()), "a foreign class")
-        return (
-            f"checkpoint {name!r} holds objects that only running its code could make ({found.rstrip('.,')}); it "
-            "was not run. If you know who wrote the file, --trust-checkpoint unpickles it whole, code included"
-        )
-    return f"checkpoint {name!r} is no checkpoint of torch: {_first_line(reason)}"
+def _where(storage: Any, location: str) -> Any:
+    """Leave a tensor on the CPU if the device it comes from is not here; else torch decides (None)."""
+    kind, _, index = location.partition(":")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        return storage
+    if kind == "mps" and not torch.backends.mps.is_available():
+        return storage
+    return None
 
 
-def _first_line(reason: object) -> str:
-    return str(reason).strip().partition("\n")[0] or type(reason).__name__
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    texts = [line for line in lines if "weights_only" not in line and "documentation" not in line]
+    return (texts or lines or [type(error).__name__])[0][:200]

@@ -1,4 +1,4 @@
-"""Writing a checkpoint so that a file under its final name is always whole."""
+"""Writing a checkpoint so that what was saved before survives any failure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import contextlib
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
-from core.checkpoint.format import plain
+from core.checkpoint.files import replacing, sync_folder
+from core.checkpoint.plain import plain
 from core.errors import WriteError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_checkpoint(payload: Mapping[str, Any], path: str | Path) -> None:
@@ -32,81 +34,73 @@ def write_checkpoint(payload: Mapping[str, Any], path: str | Path) -> None:
     content = plain(payload)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(path) as stream:
-            torch.save(content, stream)
+        with replacing(path) as stream:
+            watched = _Watched(stream)
+            try:
+                torch.save(content, watched)
+            except Exception:
+                # torch's archive writer makes an error of its own of a full disk.
+                if watched.error is not None:
+                    raise watched.error from None
+                raise
     except OSError as error:
         raise _explained(error, path, content) from error
-    except RuntimeError as error:
-        # torch's archive writer reports a full disk as a RuntimeError of its own.
-        if isinstance(error.__context__, OSError):
-            raise _explained(error.__context__, path, content) from error
-        raise
+
+
+class _Watched:
+    """A stream that remembers why it could not be written to."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return self.stream.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self.stream.flush()
 
 
 def link_latest(path: str | Path, name: str = "latest.pth") -> None:
     """Make `latest.pth` beside a checkpoint name it: a symbolic link, or a copy where links do not work.
 
     Args:
-        path: the checkpoint.
+        path: the checkpoint; if it bears the name itself, there is nothing to do.
         name: the name of the link.
 
     Raises:
         WriteError: if neither can be made.
     """
     path = Path(path)
+    if path.name == name:
+        return
     link = path.with_name(name)
-    spare = path.with_name(f".{name}.{os.getpid()}")
+    spare = path.with_name(f".{name}.{os.getpid()}.link")
     try:
-        with contextlib.suppress(FileNotFoundError):
-            spare.unlink()
+        spare.unlink(missing_ok=True)
         try:
             spare.symlink_to(path.name)
         except OSError:
-            shutil.copyfile(path, spare)
+            with replacing(link) as stream, path.open("rb") as source:
+                shutil.copyfileobj(source, stream, 1 << 20)
+            return
         os.replace(spare, link)
+        sync_folder(link.parent)
     except OSError as error:
-        raise WriteError(f"{link} cannot be written: {error.strerror or error}") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file so that it is always whole."""
-    try:
-        with _replacing(path) as stream:
-            stream.write(text.encode())
-    except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Any:
-    """Open a temporary file that takes the name `path` once it is complete and on the disk."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # mkstemp's files are the owner's alone
-        os.replace(name, path)
-    except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    with contextlib.suppress(OSError):  # not every file system lets a folder be synchronised
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            spare.unlink(missing_ok=True)
+        raise WriteError(f"{link} cannot be written: {error.strerror or error}") from error
 
 
 def _explained(error: OSError, path: Path, content: Any) -> WriteError:
     reason = error.strerror or str(error)
-    if error.errno == errno.ENOSPC or "No space" in reason:
-        free = shutil.disk_usage(path.parent).free
-        reason += f" ({_size(content):,} bytes needed, {free:,} free)"
+    if error.errno in _FULL:
+        with contextlib.suppress(OSError):
+            reason += f" (about {_size(content):,} bytes needed, {shutil.disk_usage(path.parent).free:,} free)"
     return WriteError(f"checkpoint {path} cannot be written: {reason}")
 
 
@@ -117,4 +111,4 @@ def _size(value: Any) -> int:
         return sum(_size(item) for item in value.values())
     if isinstance(value, (list, tuple, set)):
         return sum(_size(item) for item in value)
-    return 8
+    return len(value) if isinstance(value, (str, bytes)) else 8
