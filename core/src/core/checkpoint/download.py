@@ -31,7 +31,8 @@ def is_address(source: str) -> bool:
         return False
     if scheme.lower() not in ("http", "https"):
         raise CheckpointError(
-            f"checkpoint {source!r}: addresses of the kind {scheme}:// are not known; give the file or its http(s) address"
+            f"checkpoint {source!r}: addresses of the kind {scheme}:// are not known; "
+            "give the file or its http(s) address"
         )
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,14 +12,10 @@ from typing import BinaryIO
 
 from core.errors import WriteError
 
-_LEFTOVER = ".{name}.*.tmp"
-
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file in the folder of `path`, which takes that name once it is complete and on the disk.
-
-    What a killed process has left behind of an earlier attempt at the same name is cleared away.
 
     Args:
         path: the final name; a file that stands there is replaced whole or not at all.
@@ -27,8 +24,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         OSError: as the file system says; nothing partial is left.
     """
     # In the same folder, since a rename across file systems is a copy.
-    for leftover in path.parent.glob(_LEFTOVER.format(name=path.name)):
-        leftover.unlink(missing_ok=True)
     spare = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with spare.open("xb") as stream:
@@ -41,6 +36,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             spare.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what a killed process has left of its attempts to write a file that only one process writes."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with contextlib.suppress(OSError):
+            leftover.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -66,7 +66,8 @@ def _named(stand_in: type, path: str) -> Callable[..., Any]:
 
 
 # torch compares names, and old and new numpy differ in them.
-STAND_INS = [
+STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    bytes,  # an empty one is written as a call
     _named(_Dtype, "numpy.dtype"),
     _named(_Array, "numpy.ndarray"),
     *(

@@ -54,7 +54,7 @@ def _container(value: Any, path: str, outer: tuple[int, ...]) -> Any:
     if isinstance(value, Mapping):
         return dict(_items(value, path, outer))
     if isinstance(value, (set, frozenset)):
-        return {_plain(item, f"{path}{{{item!r:.40}}}", outer) for item in value}
+        return {_plain(item, path, outer) for item in value}
     items = [_plain(item, f"{path}[{place}]", outer) for place, item in enumerate(value)]
     return tuple(items) if isinstance(value, tuple) else items
 
@@ -69,7 +69,8 @@ def _items(value: Mapping[Any, Any], path: str, outer: tuple[int, ...]) -> list[
 def _tensor(value: torch.Tensor, path: str) -> torch.Tensor:
     if type(value) is not torch.Tensor and not type(value).__module__.startswith("torch."):
         raise UnsavableStateError(
-            f"{path}: a {_class(value)} cannot be saved; `.as_subclass(torch.Tensor)` makes it a tensor"
+            f"{path}: an object of class {_class(value)} cannot be saved; "
+            "`.as_subclass(torch.Tensor)` makes it a plain one"
         )
     if torch.nn.parameter.is_lazy(value):
         raise UnsavableStateError(f"{path}: a lazy parameter has no shape before the first forward pass")
@@ -78,7 +79,8 @@ def _tensor(value: torch.Tensor, path: str) -> torch.Tensor:
 
 
 def _number(value: Any, path: str) -> Any:
-    for kind in (bool, int, float, complex, str, bytes):
+    kinds: tuple[Any, ...] = (int, float, complex, str, bytes)
+    for kind in kinds:
         if isinstance(value, kind):  # a subclass, such as numpy's float64
             return _plain(kind(value), path, ())
     is_numpy = type(value).__module__ == "numpy"
@@ -88,7 +90,8 @@ def _number(value: Any, path: str) -> Any:
             return number
     hint = "; `.tolist()` or torch.from_numpy makes it savable" if is_numpy and hasattr(value, "tolist") else ""
     raise UnsavableStateError(
-        f"{path}: a {_class(value)} cannot be saved; tensors, numbers, texts and containers of them can{hint}"
+        f"{path}: an object of class {_class(value)} cannot be saved; tensors, numbers, texts and containers of "
+        f"them can{hint}"
     )
 
 

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from core.checkpoint.archive import TRUST, check_archive
+from core.checkpoint.archive import TRUST, check_archive, is_zip
 from core.checkpoint.download import fetch, is_address
 from core.checkpoint.foreign import STAND_INS
 from core.checkpoint.format import migrate
 from core.errors import CheckpointError
 
 _trusted: list[bool] = []
-_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+_GLOBAL = re.compile(r"GLOBAL (\w[\w.]*)")
 
 
-class trusting:  # noqa: N801 - reads as a statement: `with trusting():`
+@contextlib.contextmanager
+def trusting() -> Iterator[None]:
     """Let the checkpoints of a block of code be unpickled whole, which runs any code in them.
 
     The user's `--trust-checkpoint` is the only reason to use it.
     """
-
-    def __enter__(self) -> None:
-        _trusted.append(True)
-
-    def __exit__(self, *_: object) -> None:
+    _trusted.append(True)
+    try:
+        yield
+    finally:
         _trusted.pop()
 
 
@@ -64,12 +66,32 @@ def read_checkpoint(source: str | Path, map_location: Any = "cpu", *, trust: boo
     return migrate(content, name)
 
 
-def _load(path: Path, name: str, map_location: Any, trust: bool) -> Any:
+def read_meta(path: Path) -> dict[str, Any] | None:
+    """Return the `meta` of a checkpoint, without reading its tensors where the file allows that.
+
+    Returns:
+        None if the file holds weights alone.
+
+    Raises:
+        CheckpointError: as `read_checkpoint`.
+    """
+    name = str(path)
+    trust = bool(_trusted)
+    try:
+        check_archive(path, name, trusted=trust, records=False)
+        content = _load(path, name, "cpu", trust, mmap=is_zip(path))
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {name!r} cannot be read: {error.strerror or error}") from error
+    meta = content.get("meta") if isinstance(content, dict) else None
+    return meta if isinstance(meta, dict) else None
+
+
+def _load(path: Path, name: str, map_location: Any, trust: bool, *, mmap: bool = False) -> Any:
     try:
         if trust:
-            return torch.load(path, map_location=map_location, weights_only=False)
+            return torch.load(path, map_location=map_location, weights_only=False, mmap=mmap)
         with torch.serialization.safe_globals(STAND_INS):
-            return torch.load(path, map_location=map_location, weights_only=True)
+            return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
     except CheckpointError as error:  # from a stand-in, which does not know the file
         raise CheckpointError(f"checkpoint {name!r} {error}. {TRUST}") from error
     except pickle.UnpicklingError as error:

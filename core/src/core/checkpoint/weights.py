@@ -1,4 +1,4 @@
-"""Weights into a model and out of it, with everything that does not fit listed."""
+"""The weights of a checkpoint: taken out of a file, renamed and put into a model."""
 
 from __future__ import annotations
 
@@ -9,95 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
 import torch
 
+from core.checkpoint.fit import MisfitError, load_weights, report_misfit, unwrapped
 from core.checkpoint.read import read_checkpoint
-from core.checkpoint.write import write_checkpoint
 from core.errors import CheckpointError
 
-MMCV_VERSION = "1.7.2"  # whose behaviour is kept; readers of MMCV's files look for the key
 DEFAULT_REVISION = ((r"^module\.", ""),)
-
-
-@attrs.frozen
-class Misfit:
-    """What of a state dict and a model does not match.
-
-    Args:
-        missing: keys that the model has and the state dict lacks.
-        unexpected: keys that only the state dict has.
-        misshapen: keys of both, with the two shapes.
-    """
-
-    missing: tuple[str, ...]
-    unexpected: tuple[str, ...]
-    misshapen: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return bool(self.missing or self.unexpected or self.misshapen)
-
-    def __str__(self) -> str:
-        lines = []
-        for word, keys in (
-            ("missing", self.missing),
-            ("unexpected", self.unexpected),
-            ("misshapen", self.misshapen),
-        ):
-            if keys:
-                rest = f" and {len(keys) - 20} more" if len(keys) > 20 else ""
-                lines.append(f"  {word}: {', '.join(keys[:20])}{rest}")
-        return "\n".join(lines)
-
-
-def misfit(module: torch.nn.Module, state_dict: Mapping[str, Any]) -> Misfit:
-    """Compare a state dict with what a model expects.
-
-    A layer's bookkeeping counters may be missing, and shadow copies of the model's own weights
-    (`ema_conv_weight` beside `conv.weight`, as averaging hooks leave them) are nothing unexpected.
-    """
-    own = _unwrapped(module).state_dict()
-    shared = [key for key in own if key in state_dict]
-    shadows = {f"ema_{key.replace('.', '_')}" for key in own}
-    return Misfit(
-        tuple(key for key in own if key not in state_dict and not key.endswith("num_batches_tracked")),
-        tuple(key for key in state_dict if key not in own and key not in shadows),
-        tuple(
-            f"{key} {tuple(state_dict[key].shape)} instead of {tuple(own[key].shape)}"
-            for key in shared
-            if getattr(state_dict[key], "shape", None) != getattr(own[key], "shape", None)
-        ),
-    )
-
-
-def load_state_dict(
-    module: torch.nn.Module,
-    state_dict: Mapping[str, Any],
-    strict: bool = False,
-    logger: logging.Logger | None = None,
-) -> None:
-    """Load what fits of a state dict into a model.
-
-    Args:
-        module: the model, perhaps inside a parallel wrapper.
-        state_dict: tensors by name.
-        strict: whether a misfit is an error; else it is a warning.
-        logger: where the warning goes; default torch's own warnings.
-
-    Raises:
-        CheckpointError: with every key that does not fit, if `strict`.
-    """
-    model = _unwrapped(module)
-    found = misfit(model, state_dict)
-    if found and strict:
-        raise CheckpointError(f"the weights do not fit {type(model).__name__}:\n{found}")
-    wrong = {text.partition(" ")[0] for text in found.misshapen}
-    fitting = OrderedDict((key, value) for key, value in state_dict.items() if key not in wrong)
-    model.load_state_dict(fitting, strict=False)
-    if found:
-        (logger or logging.getLogger("core")).warning(
-            "the weights do not fit %s whole:\n%s", type(model).__name__, found
-        )
 
 
 def load_checkpoint(
@@ -113,7 +31,7 @@ def load_checkpoint(
     Args:
         model: the model.
         filename: a path or an http(s) address.
-        map_location: as torch.load takes it.
+        map_location: as torch.load takes it; None for where the tensors were, or the CPU if that is not here.
         strict: whether a key that does not fit is an error.
         logger: where a misfit is told otherwise.
         revise_keys: `(pattern, replacement)` pairs for the names; default drops a leading `module.`.
@@ -127,94 +45,50 @@ def load_checkpoint(
     checkpoint = read_checkpoint(filename, map_location)
     weights = checkpoint.get("state_dict", checkpoint)
     if not isinstance(weights, Mapping):
-        raise CheckpointError(f"checkpoint {str(filename)!r} holds no weights under 'state_dict'")
-    revised = OrderedDict(weights)
-    for pattern, replacement in revise_keys:
-        revised = OrderedDict((re.sub(pattern, replacement, key), value) for key, value in revised.items())
-    own = _unwrapped(model).state_dict()
-    if own and not any(key in own for key in revised):
-        raise CheckpointError(
-            f"checkpoint {str(filename)!r} fits {type(_unwrapped(model)).__name__} nowhere:\n{misfit(model, revised)}"
-        )
+        raise CheckpointError(f"checkpoint {str(filename)!r} holds no weights by name under 'state_dict'")
+    inner = unwrapped(model)
     try:
-        load_state_dict(model, revised, strict, logger)
-    except CheckpointError as error:
-        raise CheckpointError(f"checkpoint {str(filename)!r}: {error}") from error
+        found = load_weights(model, revised(weights, revise_keys))
+        wanted = {key for key in inner.state_dict() if not key.endswith("num_batches_tracked")}
+        if wanted and len(found.missing) + len(found.misshapen) >= len(wanted):
+            raise MisfitError(f"nothing in it fits {type(inner).__name__}:\n{found}")
+        report_misfit(model, found, strict, logger)
+    except MisfitError as error:
+        raise MisfitError(f"checkpoint {str(filename)!r}: {error}") from error
     return checkpoint
 
 
-def make_payload(
-    model: torch.nn.Module, optimizer: Any = None, meta: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return what MMCV puts into a checkpoint: `meta`, `state_dict` on the CPU, and `optimizer` if given."""
-    import time
-
-    inner = _unwrapped(model)
-    facts: dict[str, Any] = {**(meta or {}), "mmcv_version": MMCV_VERSION, "time": time.asctime()}
-    if getattr(inner, "CLASSES", None) is not None:
-        facts["CLASSES"] = inner.CLASSES
-    payload: dict[str, Any] = {"meta": facts, "state_dict": weights_to_cpu(inner.state_dict())}
-    if isinstance(optimizer, torch.optim.Optimizer):
-        payload["optimizer"] = optimizer.state_dict()
-    elif isinstance(optimizer, dict):
-        payload["optimizer"] = {name: one.state_dict() for name, one in optimizer.items()}
-    return payload
-
-
-def save_checkpoint(
-    model: torch.nn.Module,
-    filename: str | Path,
-    optimizer: Any = None,
-    meta: Mapping[str, Any] | None = None,
-    file_client_args: Mapping[str, Any] | None = None,
-) -> None:
-    """Save a model, its optimizers and some facts in MMCV's form.
+def revised(weights: Mapping[str, Any], revise_keys: Sequence[tuple[str, str]]) -> OrderedDict[str, Any]:
+    """Rename the keys of a state dict, and of the module versions it carries as `_metadata`.
 
     Args:
-        model: the model.
-        filename: where to; written whole or not at all.
-        optimizer: one optimizer or a dict of them.
-        meta: facts; tensors and plain data.
-        file_client_args: only the local disk is supported: `dict(backend='disk')` or None.
-
-    Raises:
-        TypeError: if `meta` is no dict.
-        UnsavableStateError, WriteError: see `core.checkpoint.write`.
+        weights: the state dict; left as it is.
+        revise_keys: `(pattern, replacement)` pairs, applied in order.
     """
-    if meta is not None and not isinstance(meta, Mapping):
-        raise TypeError(f"meta must be a dict or None, got {type(meta).__name__}")
-    check_file_client(file_client_args)
-    write_checkpoint(make_payload(model, optimizer, meta), filename)
-
-
-def check_file_client(arguments: Mapping[str, Any] | None) -> None:
-    """Refuse storage other than the local disk.
-
-    Raises:
-        CheckpointError: naming the backend.
-    """
-    backend = (arguments or {}).get("backend", "disk")
-    if backend != "disk":
-        raise CheckpointError(f"file_client_args: backend {backend!r} is not supported; checkpoints go to the disk")
-
-
-def weights_to_cpu(state_dict: Mapping[str, Any]) -> OrderedDict[str, Any]:
-    """Copy the tensors of a state dict to the CPU."""
-    return OrderedDict(
-        (key, value.cpu() if isinstance(value, torch.Tensor) else value) for key, value in state_dict.items()
-    )
+    names = [str(key) for key in weights]
+    metadata: dict[str, Any] = dict(getattr(weights, "_metadata", None) or {})
+    for pattern, replacement in revise_keys:
+        names = [re.sub(pattern, replacement, name) for name in names]
+        # A module's own name ends where the names of its weights go on.
+        metadata = {
+            re.sub(pattern, replacement, f"{name}.").removesuffix(".") if name else "": versions
+            for name, versions in metadata.items()
+        }
+    renamed = OrderedDict(zip(names, weights.values(), strict=True))
+    if metadata:
+        renamed._metadata = metadata  # type: ignore[attr-defined]
+    return renamed
 
 
 def get_state_dict(module: torch.nn.Module) -> dict[str, Any]:
     """Return the state dict of a model without its parallel wrapper."""
-    return _unwrapped(module).state_dict()
+    return unwrapped(module).state_dict()
 
 
-def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
-    inner = getattr(model, "module", None)
-    return inner if isinstance(inner, torch.nn.Module) and _is_wrapper(model) else model
-
-
-def _is_wrapper(model: torch.nn.Module) -> bool:
-    """A wrapper has nothing of its own beside the model inside."""
-    return list(dict(model.named_children())) == ["module"] and not list(model.parameters(recurse=False))
+def weights_to_cpu(state_dict: Mapping[str, Any]) -> OrderedDict[str, Any]:
+    """Copy the tensors of a state dict to the CPU; the module versions it carries stay with it."""
+    copied = OrderedDict(
+        (key, value.cpu() if isinstance(value, torch.Tensor) else value) for key, value in state_dict.items()
+    )
+    copied.__dict__.update(getattr(state_dict, "__dict__", {}))
+    return copied

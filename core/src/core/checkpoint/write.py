@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from core.checkpoint.files import replacing, sync_folder
+from core.checkpoint.files import clear_leftovers, replacing, sync_folder
 from core.checkpoint.plain import plain
 from core.errors import WriteError
 
@@ -34,10 +34,11 @@ def write_checkpoint(payload: Mapping[str, Any], path: str | Path) -> None:
     content = plain(payload)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(path)
         with replacing(path) as stream:
             watched = _Watched(stream)
             try:
-                torch.save(content, watched)
+                torch.save(content, watched)  # type: ignore[arg-type]
             except Exception:
                 # torch's archive writer makes an error of its own of a full disk.
                 if watched.error is not None:

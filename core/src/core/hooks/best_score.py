@@ -9,6 +9,7 @@ from typing import Literal
 from core.errors import HookError
 
 Rule = Literal["greater", "less"]
+RULES = ("greater", "less")
 
 GREATER_KEYS = ("acc", "top", "AR@", "auc", "precision", "mAP", "mDice", "mIoU", "mAcc", "aAcc")
 LESS_KEYS = ("loss",)

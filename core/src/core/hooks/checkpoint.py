@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
 
-from core.checkpoint.listing import forget_checkpoint
-from core.checkpoint.weights import check_file_client
+from core.checkpoint import check_file_client, check_savable, remove_checkpoint
 from core.errors import HookError
 from core.hooks.base import Hook
 from core.hooks.protocol import Runner
+
+DISK = "HardDiskBackend"  # MMCV's name for it, which people search their logs for
 
 
 class CheckpointHook(Hook):
@@ -31,6 +31,8 @@ class CheckpointHook(Hook):
         file_client_args: only the local disk is supported.
         **kwargs: passed to `runner.save_checkpoint`: `filename_tmpl`, `meta`, `create_symlink`.
     """
+
+    _settled: str | None = None
 
     def __init__(
         self,
@@ -55,13 +57,16 @@ class CheckpointHook(Hook):
         self.args = kwargs
 
     def before_run(self, runner: Runner) -> None:
-        """Settle where checkpoints go.
+        """Settle where checkpoints go, and refuse what could not be saved while nothing is lost yet.
 
         Raises:
             HookError: if there is neither an `out_dir` nor a work directory.
+            UnsavableStateError: naming what of model, optimizer or meta cannot be saved.
         """
-        self.out_dir = settle_out_dir(self.out_dir, runner)
-        runner.logger.info("checkpoints will be saved to %s", self.out_dir)
+        if self.out_dir is None or self.out_dir != self._settled:  # a second run finds it settled
+            self.out_dir = self._settled = settle_out_dir(self.out_dir, runner)
+        check_savable(runner.model, runner.optimizer if self.save_optimizer else None, runner.meta)
+        runner.logger.info("Checkpoints will be saved to %s by %s.", self.out_dir, DISK)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Save, if checkpoints go by epochs and one is due."""
@@ -93,18 +98,16 @@ class CheckpointHook(Hook):
         if runner.meta is not None:
             runner.meta.setdefault("hook_msgs", {})["last_ckpt"] = os.path.join(folder, template.format(number))
         if self.max_keep_ckpts > 0:
-            self._prune(Path(folder), number, template)
+            self._prune(runner, Path(folder), number, template)
 
-    def _prune(self, folder: Path, number: int, template: str) -> None:
+    def _prune(self, runner: Runner, folder: Path, number: int, template: str) -> None:
         """Walk back in steps of the interval and delete, up to the first gap."""
         step = max(self.interval, 1)
         for old in range(number - self.max_keep_ckpts * step, 0, -step):
             path = folder / template.format(old)
             if not path.is_file() or path.name == template.format(number):
                 break
-            forget_checkpoint(path)
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+            remove_checkpoint(path, runner.logger)
 
 
 def settle_out_dir(out_dir: str | None, runner: Runner) -> str:
@@ -120,3 +123,9 @@ def settle_out_dir(out_dir: str | None, runner: Runner) -> str:
     if not out_dir or out_dir == runner.work_dir:
         return runner.work_dir
     return os.path.join(out_dir, os.path.basename(runner.work_dir.rstrip(os.sep)))
+
+
+def checkpoint_folders(runner: Runner) -> list[str]:
+    """Return the folders beside the work directory into which the hooks of a run save, before it begins."""
+    given = [hook.out_dir for hook in runner.hooks if hasattr(hook, "save_best") or isinstance(hook, CheckpointHook)]
+    return [settle_out_dir(out_dir, runner) for out_dir in given if out_dir]

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from core.checkpoint.listing import forget_checkpoint
-from core.checkpoint.weights import check_file_client
-from core.errors import HookError, WriteError
-from core.hooks.base import Hook
-from core.hooks.best_score import GREATER_KEYS, LESS_KEYS, Rule, infer_rule, is_better
-from core.hooks.checkpoint import settle_out_dir
+from core.checkpoint import check_file_client
+from core.errors import HookError, OptionError
+from core.hooks.best_score import RULES, Rule
+from core.hooks.best_weights import BestWeightsHook
 from core.hooks.logger import LoggerHook
-from core.hooks.predict import collect_results, predict
+from core.hooks.options import is_int
+from core.hooks.predict import collect_results, keeping_modes, predict
 from core.hooks.protocol import Runner
 from core.suggest import did_you_mean
 
 
-class EvalHook(Hook):
+class EvalHook(BestWeightsHook):
     """Evaluate the model on a loader every `interval` epochs or iterations.
 
     Args:
@@ -42,7 +39,7 @@ class EvalHook(Hook):
         **eval_kwargs: passed to `dataset.evaluate`.
 
     Raises:
-        HookError: if an option is out of its range or the dataset cannot evaluate.
+        OptionError: if an option is out of its range or the dataset cannot evaluate.
         UnknownRuleError: if `save_best` tells no direction and there is no `rule`.
     """
 
@@ -61,22 +58,17 @@ class EvalHook(Hook):
         file_client_args: dict[str, Any] | None = None,
         **eval_kwargs: Any,
     ) -> None:
-        if not hasattr(dataloader, "dataset"):
-            raise HookError(f"dataloader must be a DataLoader, got {type(dataloader).__name__}")
-        if not callable(getattr(dataloader.dataset, "evaluate", None)):
-            raise HookError(
-                f"{type(dataloader.dataset).__name__} cannot be evaluated on: it has no evaluate(results, **kw)"
-            )
-        if isinstance(interval, bool) or not isinstance(interval, int) or interval <= 0:
-            raise HookError(f"evaluation interval must be a positive whole number, got {interval!r}")
+        _check_loader(dataloader)
+        if not is_int(interval) or interval <= 0:
+            raise OptionError(f"evaluation interval must be a positive whole number, got {interval!r}")
         if not isinstance(by_epoch, bool):
-            raise HookError(f"by_epoch must be True or False, got {by_epoch!r}")
-        if start is not None and start < 0:
-            raise HookError(f"evaluation start must not be negative, got {start!r}")
+            raise OptionError(f"by_epoch must be True or False, got {by_epoch!r}")
+        if start is not None and (not is_int(start) or start < 0):
+            raise OptionError(f"evaluation start must be a whole number from 0, or None, got {start!r}")
         if save_best is not None and not isinstance(save_best, str):
-            raise HookError(f"save_best must be the name of a metric, 'auto' or None, got {save_best!r}")
+            raise OptionError(f"save_best must be the name of a metric, 'auto' or None, got {save_best!r}")
         if rule not in (None, "greater", "less"):
-            raise HookError(f"rule must be 'greater' or 'less', got {rule!r}")
+            raise OptionError(f"rule must be 'greater' or 'less', got {rule!r}{did_you_mean(str(rule), RULES)}")
         check_file_client(file_client_args)
         self.dataloader = dataloader
         self.start = start
@@ -84,32 +76,14 @@ class EvalHook(Hook):
         self.by_epoch = by_epoch
         self.save_best = save_best
         self.test_fn = test_fn or predict
-        self.greater_keys = _keys(greater_keys, GREATER_KEYS)
-        self.less_keys = _keys(less_keys, LESS_KEYS)
+        self.greater_keys = _keys("greater_keys", greater_keys, self._default_greater_keys)
+        self.less_keys = _keys("less_keys", less_keys, self._default_less_keys)
         self.out_dir = out_dir
         self.eval_kwargs = eval_kwargs
         self.initial_flag = True
-        self.rule: Rule | None = rule
-        self.key_indicator: str | None = None
-        self.best_ckpt_path: str | None = None
+        self.rule = rule
         if save_best is not None:
             self._init_rule(rule, save_best)
-
-    def _init_rule(self, rule: Rule | None, key_indicator: str) -> None:
-        if rule is None and key_indicator != "auto":
-            rule = infer_rule(key_indicator, self.greater_keys, self.less_keys)
-        self.rule = rule
-        self.key_indicator = key_indicator
-
-    def before_run(self, runner: Runner) -> None:
-        """Settle where the best weights go, and recall those of a resumed run."""
-        if self.save_best is None:
-            return
-        self.out_dir = settle_out_dir(self.out_dir, runner)
-        if runner.meta is None:
-            runner.meta = {}
-        messages = runner.meta.setdefault("hook_msgs", {})
-        self.best_ckpt_path = messages.get("best_ckpt")
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Evaluate before training, if the run begins at or after `start`."""
@@ -128,7 +102,8 @@ class EvalHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         """Evaluate, if epochs are counted and one is due."""
         if self.by_epoch and self._should_evaluate(runner):
-            self._do_evaluate(runner)
+            with keeping_modes(runner.model):
+                self._do_evaluate(runner)
 
     def after_train_iter(self, runner: Runner) -> None:
         """Evaluate, if iterations are counted and one is due."""
@@ -138,7 +113,8 @@ class EvalHook(Hook):
                 if isinstance(other, LoggerHook):
                     other.after_train_iter(runner)
             runner.log_buffer.clear()
-            self._do_evaluate(runner)
+            with keeping_modes(runner.model):
+                self._do_evaluate(runner)
 
     def _should_evaluate(self, runner: Runner) -> bool:
         done = (runner.epoch if self.by_epoch else runner.iter) + 1
@@ -153,16 +129,21 @@ class EvalHook(Hook):
     def _judge(self, runner: Runner, results: list[Any]) -> None:
         runner.log_buffer.output["eval_iter_num"] = len(self.dataloader)
         score = self.evaluate(runner, results)
-        if self.save_best is not None and score is not None:
+        if self.save_best is not None:
             self._save_ckpt(runner, score)
 
     def evaluate(self, runner: Runner, results: list[Any]) -> Any:
         """Have the dataset judge the results, log its metrics, and return the one `save_best` names.
 
         Raises:
-            HookError: if that metric is not among them.
+            HookError: if that metric is not among them, or the dataset answers with something else.
         """
-        metrics = self.dataloader.dataset.evaluate(results, logger=runner.logger, **self.eval_kwargs)
+        dataset = self.dataloader.dataset
+        metrics = dataset.evaluate(results, logger=runner.logger, **self.eval_kwargs)
+        if not isinstance(metrics, Mapping):
+            raise HookError(
+                f"{type(dataset).__name__}.evaluate must answer with a dict of metrics, got {type(metrics).__name__}"
+            )
         runner.log_buffer.output.update(metrics)
         runner.log_buffer.ready = True
         if self.save_best is None:
@@ -176,30 +157,6 @@ class EvalHook(Hook):
             hint = did_you_mean(str(self.key_indicator), metrics)
             raise HookError(f"save_best: the dataset gives no {self.key_indicator!r} but {', '.join(metrics)}{hint}")
         return metrics[self.key_indicator]
-
-    def _save_ckpt(self, runner: Runner, key_score: Any) -> None:
-        if runner.meta is None or self.rule is None:
-            raise HookError("save_best needs before_run to have been called")
-        unit, number = ("epoch", runner.epoch + 1) if self.by_epoch else ("iter", runner.iter + 1)
-        messages = runner.meta.setdefault("hook_msgs", {})
-        if not is_better(self.rule, key_score, messages.get("best_score")):
-            return
-        messages["best_score"] = key_score
-        previous, folder = self.best_ckpt_path, str(self.out_dir)
-        name = f"best_{self.key_indicator}_{unit}_{number}.pth".replace(os.sep, "_")
-        self.best_ckpt_path = messages["best_ckpt"] = os.path.join(folder, name)
-        # The old one goes when the new one is whole.
-        runner.save_checkpoint(folder, filename_tmpl=name.replace("{", "{{").replace("}", "}}"), create_symlink=False)
-        if previous and previous != self.best_ckpt_path and os.path.isfile(previous):
-            forget_checkpoint(previous)
-            with contextlib.suppress(FileNotFoundError):
-                try:
-                    os.remove(previous)
-                except PermissionError as error:
-                    raise WriteError(f"{previous} cannot be removed: {error.strerror}") from error
-            runner.logger.info("The previous best checkpoint %s was removed", previous)
-        runner.logger.info("Now best checkpoint is saved as %s.", name)
-        runner.logger.info("Best %s is %.4f at %d %s.", self.key_indicator, key_score, number, unit)
 
 
 class DistEvalHook(EvalHook):
@@ -257,7 +214,17 @@ class DistEvalHook(EvalHook):
             self._judge(runner, results)
 
 
-def _keys(given: str | Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
-    if given is None:
-        return tuple(default)
-    return (given,) if isinstance(given, str) else tuple(given)
+def _check_loader(dataloader: Any) -> None:
+    if not hasattr(dataloader, "dataset"):
+        raise OptionError(f"dataloader must be a DataLoader, got {type(dataloader).__name__}")
+    if not callable(getattr(dataloader.dataset, "evaluate", None)):
+        raise OptionError(
+            f"{type(dataloader.dataset).__name__} cannot be evaluated on: it has no evaluate(results, **kw)"
+        )
+
+
+def _keys(name: str, given: str | Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
+    keys = default if given is None else (given,) if isinstance(given, str) else given
+    if not isinstance(keys, Sequence) or not all(isinstance(key, str) for key in keys):
+        raise OptionError(f"{name} must be a text or a list of texts, got {given!r}")
+    return tuple(keys)

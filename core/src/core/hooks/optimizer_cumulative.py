@@ -50,9 +50,8 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
         """Tell whether a module or one below it is a batch normalisation."""
         return any(isinstance(one, _BatchNorm) for one in module.modules())
 
-    def before_run(self, runner: Runner) -> None:
-        """Begin a run; its length is looked at in the first iteration."""
-        super().before_run(runner)
+    def teardown(self, runner: Runner) -> None:
+        """Forget the run; the length of the next one is looked at in its first iteration."""
         self.initialized = False
 
     def _init(self, runner: Runner) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from core.checkpoint.fit import unwrapped
 from core.device import move
+from core.errors import ModelOutputError
 from core.runner.loader import read
 
 
@@ -31,17 +35,46 @@ def predict(model: torch.nn.Module, dataloader: Any) -> list[Any]:
     results: list[Any] = []
     for batch in read(dataloader):
         answer = step(batch if device.type == "cpu" else move(batch, device))
-        results.extend(answer.cpu() if isinstance(answer, torch.Tensor) else answer)
+        if not _is_list(answer):
+            shown = "a single number" if isinstance(answer, torch.Tensor) else f"a {type(answer).__name__}"
+            raise ModelOutputError(
+                f"{type(unwrapped(model)).__name__} answered a batch of the evaluation with {shown}: a list or "
+                "tensor with one result for each sample is wanted"
+            )
+        # Results of a whole dataset need not fit beside the model.
+        results.extend(answer if device.type == "cpu" else move(answer, torch.device("cpu")))
     return results
 
 
+@contextlib.contextmanager
+def keeping_modes(model: torch.nn.Module) -> Iterator[None]:
+    """Put every module back into the mode, training or evaluation, that it is in now."""
+    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        model.train(was_training)  # a model may do more than set flags
+        for module, mode in modes:
+            module.training = mode
+
+
+def _is_list(answer: Any) -> bool:
+    if isinstance(answer, torch.Tensor):
+        return answer.ndim > 0
+    return isinstance(answer, Iterable) and not isinstance(answer, (Mapping, str))
+
+
 def _step_of(model: torch.nn.Module) -> Callable[[Any], Iterable[Any]]:
-    inner: Any = getattr(model, "module", model)
+    inner: Any = unwrapped(model)
     if hasattr(inner, "test_step"):
         step: Callable[[Any], Iterable[Any]] = inner.test_step
         return step
-    parameters = inspect.signature(inner.forward).parameters
-    takes_flag = "return_loss" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    try:
+        parameters = list(inspect.signature(inner.forward).parameters.values())
+    except ValueError:  # a scripted model has none
+        parameters = []
+    takes_flag = any(p.name == "return_loss" or p.kind is p.VAR_KEYWORD for p in parameters)
 
     def call(batch: Any) -> Any:
         if isinstance(batch, Mapping):
@@ -78,6 +111,17 @@ def collect_results(
     dist.gather_object(part, parts)
     if parts is None:
         return []
-    # The sampler deals the samples out in turns, and repeats some to make the parts even.
-    merged = [result for turn in zip(*parts, strict=False) for result in turn]
-    return merged[: len(dataloader.dataset)]
+    return in_turns(parts, len(dataloader.dataset))
+
+
+def in_turns(parts: Sequence[Sequence[Any]], total: int) -> list[Any]:
+    """Put the results of several processes into the order of the dataset.
+
+    Args:
+        parts: of each process; the sampler deals the samples out in turns, and may repeat some at the end to
+            make the parts even.
+        total: how many samples there are.
+    """
+    gap = object()
+    merged = [result for turn in zip_longest(*parts, fillvalue=gap) for result in turn if result is not gap]
+    return merged[:total]

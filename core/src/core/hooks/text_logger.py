@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import attrs
 import torch
@@ -51,6 +51,7 @@ class TextLoggerHook(LoggerHook):
     time_sec_tot: float = attrs.field(default=0.0, init=False)
     start_iter: int = attrs.field(default=0, init=False)
     json_log_path: str | None = attrs.field(default=None, init=False)
+    _stream: TextIO | None = attrs.field(default=None, init=False, repr=False)
 
     def before_run(self, runner: Runner) -> None:
         """Open the JSON log with the facts of the run."""
@@ -125,10 +126,18 @@ class TextLoggerHook(LoggerHook):
             return
         line = json.dumps({name: _rounded(value) for name, value in record.items()}, default=_plain)
         try:
-            with open(self.json_log_path, "a", encoding="utf-8") as stream:
-                stream.write(line + "\n")
+            if self._stream is None:
+                self._stream = open(self.json_log_path, "a", encoding="utf-8")  # noqa: SIM115 - closed by teardown
+            self._stream.write(line + "\n")
+            self._stream.flush()
         except OSError as error:
             raise WriteError(f"log {self.json_log_path} cannot be written: {error.strerror}") from error
+
+    def teardown(self, runner: Runner) -> None:
+        """Close the JSON log."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
     def after_run(self, runner: Runner) -> None:
         """Copy the logs to `out_dir`, if there is one."""

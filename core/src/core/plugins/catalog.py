@@ -7,9 +7,7 @@ from collections.abc import Iterable
 
 import attrs
 import importlib_metadata
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion
 
 from core.component import Provider
 from core.errors import BrokenComponentError
@@ -132,6 +130,10 @@ def _refused_core_range(provider: Provider) -> str | None:
     """Return the requirement on core that the running version does not meet, if there is one."""
     if provider.distribution == CORE:
         return None
+    # Slow to import, and only a plugin that is used needs it.
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.version import InvalidVersion
+
     version = importlib_metadata.version(CORE)
     for line in importlib_metadata.requires(provider.distribution) or ():
         try:

@@ -24,6 +24,8 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     "hooks": {
         "TensorboardLoggerHook": "hookloom-loggers",
         "EMAHook": "hookloom-hooks",
+        "EmptyCacheHook": "hookloom-hooks",
+        "SyncBuffersHook": "hookloom-hooks",
     },
 }
 

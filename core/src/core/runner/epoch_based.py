@@ -34,13 +34,14 @@ class EpochBasedRunner(BaseRunner):
         self._know_length(data_loader)
         skip, self._skip = self._skip, 0
         self.call_hook("before_train_epoch")
+        call_hook = self.call_hook
         for inner_iter, data_batch in enumerate(read(data_loader, skip), skip):
             self.data_batch = data_batch
             self._inner_iter = inner_iter
-            self.call_hook("before_train_iter")
+            call_hook("before_train_iter")
             self.run_iter(data_batch, train_mode=True, **kwargs)
             self._stepped = True
-            self.call_hook("after_train_iter")
+            call_hook("after_train_iter")
             self._stepped = False
             self._iter += 1
         self.data_batch = None

@@ -93,6 +93,14 @@ class LogBuffer:
                 elif type(value) is float:
                     break  # what stands before a number was fetched earlier
         for entries in waiting.values():
-            stacked = torch.stack([value.detach().reshape(()).double() for _, _, value in entries])
-            for (values, place, _), number in zip(entries, stacked.tolist(), strict=True):
+            for (values, place, _), number in zip(entries, _numbers([one for _, _, one in entries]), strict=True):
                 values[place] = number
+
+
+def _numbers(tensors: list[torch.Tensor]) -> list[float]:
+    with torch.no_grad():
+        try:
+            # Scalars of one kind, as they mostly are: one call instead of several for each.
+            return torch.stack(tensors).double().reshape(-1).tolist()  # type: ignore[no-any-return]
+        except (RuntimeError, TypeError):
+            return torch.stack([one.reshape(()).double() for one in tensors]).tolist()  # type: ignore[no-any-return]

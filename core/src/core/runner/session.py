@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.checkpoint.write import write_text
+from core.checkpoint.files import write_text
 from core.config.config import Config
 from core.config.loader import Loaded, from_dict, load
 from core.errors import RunStateError, WriteError

@@ -15,6 +15,7 @@ from core.checkpoint import find_latest, trusting
 from core.device import pick_device
 from core.distributed.env import get_dist_info
 from core.distributed.launch import process_group
+from core.hooks.checkpoint import checkpoint_folders
 from core.plugins.switches import Switches, current, switched
 from core.runner.assemble import Assembly
 from core.runner.session import (
@@ -216,7 +217,7 @@ class _Run:
             resume = config.resume
         automatic = options.auto_resume or config.auto_resume or config.resume is True
         if not resume and automatic:
-            found = find_latest(work_dir, runner.logger)
+            found = find_latest(work_dir, runner.logger, also=checkpoint_folders(runner))
             if found is None:
                 runner.logger.info("auto_resume: %s holds no checkpoint, so the run starts at its beginning", work_dir)
             resume = None if found is None else str(found)

@@ -67,8 +67,12 @@ class TensorboardLoggerHook(LoggerHook):
             else:
                 self.writer.add_scalar(tag, value, step)
 
+    def after_run(self, runner: Runner) -> None:
+        """Close the event file."""
+        self.teardown(runner)
+
     def teardown(self, runner: Runner) -> None:
-        """Close the event file, also when the run was cut short."""
+        """Close the event file when the run was cut short."""
         if self.writer is not None:
             self.writer.close()
             self.writer = None
