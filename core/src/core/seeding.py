@@ -59,6 +59,16 @@ def backend_flags(*, deterministic: bool = False, benchmark: bool = False) -> It
         torch.use_deterministic_algorithms(before[2], warn_only=before[3])
 
 
+@contextlib.contextmanager
+def untouched_rng() -> Iterator[None]:
+    """Put all generators back after a block of code, so that what it draws does not change what follows."""
+    state = rng_state()
+    try:
+        yield
+    finally:
+        restore_rng_state(state)
+
+
 def rng_state() -> dict[str, Any]:
     """Return the state of all generators as tensors and plain data, fit for a checkpoint."""
     version, words, gauss = random.getstate()

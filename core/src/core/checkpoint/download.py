@@ -49,8 +49,11 @@ def fetch(url: str) -> Path:
     Raises:
         CheckpointError: if the download fails or ends early; nothing partial is kept.
     """
-    name = unquote(PurePosixPath(urlsplit(url).path).name)
-    if not name:
+    try:
+        name = PurePosixPath(unquote(urlsplit(url).path)).name
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint {url!r} cannot be downloaded: {error}") from error
+    if name in ("", ".."):
         raise CheckpointError(f"checkpoint {url!r}: the address names no file")
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     if not _HASHED.search(name):

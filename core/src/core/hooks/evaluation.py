@@ -14,6 +14,7 @@ from core.hooks.logger import LoggerHook
 from core.hooks.options import is_int
 from core.hooks.predict import collect_results, keeping_modes, predict
 from core.hooks.protocol import Runner
+from core.seeding import untouched_rng
 from core.suggest import did_you_mean
 
 
@@ -123,12 +124,15 @@ class EvalHook(BestWeightsHook):
         return done >= self.start and (done - self.start) % self.interval == 0
 
     def _do_evaluate(self, runner: Runner) -> None:
-        results = self.test_fn(runner.model, self.dataloader)
+        # Random test pipelines must not change what training draws next, or a resumed run would differ.
+        with untouched_rng():
+            results = self.test_fn(runner.model, self.dataloader)
         self._judge(runner, results)
 
     def _judge(self, runner: Runner, results: list[Any]) -> None:
         runner.log_buffer.output["eval_iter_num"] = len(self.dataloader)
-        score = self.evaluate(runner, results)
+        with untouched_rng():
+            score = self.evaluate(runner, results)
         if self.save_best is not None:
             self._save_ckpt(runner, score)
 
@@ -207,9 +211,10 @@ class DistEvalHook(EvalHook):
         self.gpu_collect = gpu_collect
 
     def _do_evaluate(self, runner: Runner) -> None:
-        results = collect_results(
-            runner.model, self.dataloader, self.test_fn, broadcast_buffers=self.broadcast_bn_buffer
-        )
+        with untouched_rng():
+            results = collect_results(
+                runner.model, self.dataloader, self.test_fn, broadcast_buffers=self.broadcast_bn_buffer
+            )
         if runner.rank == 0:
             self._judge(runner, results)
 

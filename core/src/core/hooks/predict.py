@@ -70,10 +70,7 @@ def _step_of(model: torch.nn.Module) -> Callable[[Any], Iterable[Any]]:
     if hasattr(inner, "test_step"):
         step: Callable[[Any], Iterable[Any]] = inner.test_step
         return step
-    try:
-        parameters = list(inspect.signature(inner.forward).parameters.values())
-    except ValueError:  # a scripted model has none
-        parameters = []
+    parameters = inspect.signature(inner.forward).parameters.values()
     takes_flag = any(p.name == "return_loss" or p.kind is p.VAR_KEYWORD for p in parameters)
 
     def call(batch: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from core.data.dataset import build_dataset
-from core.data.loader import build_dataloader
+from core.data.loader import build_dataloader, close_loader
 from core.distributed.env import get_dist_info
 from core.hooks.iter_timer import IterTimerHook
 from core.hooks.sampler_seed import DistSamplerSeedHook
@@ -34,6 +34,12 @@ class Assembly:
 
     def __init__(self, config: RunConfig, device: torch.device, seed: int, logger: logging.Logger) -> None:
         self.config, self.device, self.seed, self.logger = config, device, seed, logger
+        self._loaders: list[DataLoader[Any]] = []
+
+    def close(self) -> None:
+        """End the workers of all loaders that were built."""
+        for loader in self._loaders:
+            close_loader(loader)
 
     def model(self) -> torch.nn.Module:
         """Build the model, let it initialise its weights, and put it on the device."""
@@ -62,7 +68,9 @@ class Assembly:
         options.setdefault("seed", self.seed)
         if self.config.mp_start_method is not None:
             options.setdefault("multiprocessing_context", self.config.mp_start_method)
-        return build_dataloader(dataset, device=self.device, **options)
+        loader = build_dataloader(dataset, device=self.device, **options)
+        self._loaders.append(loader)
+        return loader
 
     def train_loaders(self) -> list[DataLoader[Any]]:
         """Build one loader for each entry of the workflow."""

@@ -62,6 +62,7 @@ def evaluate(
         seed = chosen.seed if chosen.seed is not None else config.seed or 0
         set_random_seed(seed)
         parts = Assembly(config, pick_device(chosen.device or config.device), seed, logger)
+        stack.callback(parts.close)
         loader = parts.eval_loader("test")
         if not callable(getattr(loader.dataset, "evaluate", None)):
             name = type(loader.dataset).__name__

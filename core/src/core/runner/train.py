@@ -149,7 +149,9 @@ class _Run:
         set_random_seed(seed, deterministic=deterministic, use_rank_shift=options.diff_seed)
         set_opencv_threads(config.opencv_num_threads)
         logger.info("device: %s, seed: %d, deterministic: %s", device, seed, deterministic)
-        runner, loaders = self._build(Assembly(config, device, seed, logger), logger, work_dir, seed, now)
+        parts = Assembly(config, device, seed, logger)
+        self.stack.callback(parts.close)
+        runner, loaders = self._build(parts, logger, work_dir, seed, now)
         self._restore(runner, work_dir)
         with self.progress(runner):
             runner.run(loaders, list(config.workflow))
