@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-JOB = '''
+JOB = """
 import torch
 
 class Data(torch.utils.data.Dataset):
@@ -35,14 +35,14 @@ class Model(torch.nn.Module):
 
     def forward(self, x, y):
         return torch.nn.functional.mse_loss(self.fc(x), y)
-'''
-SAY = '''
+"""
+SAY = """
 def say():
     import json, resource, time
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps([time.process_time(), peak]), flush=True)
-'''
-BARE = '''
+"""
+BARE = """
 import torch
 from job import Data, Model
 from say import say
@@ -56,8 +56,8 @@ for x, y in torch.utils.data.DataLoader(Data(), batch_size=8, shuffle=True):
     optimizer.step()
     say()
     break
-'''
-HOOK = '''
+"""
+HOOK = """
 from say import say
 
 class Stop:
@@ -65,7 +65,7 @@ class Stop:
         say()
         import os
         os._exit(0)
-'''
+"""
 CONFIG = """
 model = dict(type='job.Model')
 data = dict(samples_per_gpu=8, train=dict(type='job.Data'))

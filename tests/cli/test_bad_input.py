@@ -20,7 +20,10 @@ import torch
         ("evaluation.interval=-1", "evaluation.interval: must be positive, got -1"),
         ("evaluation.intervall=1", "evaluation.intervall: unknown key; did you mean 'interval'?"),
         ("runner.max_epoch=4", "runner.max_epoch: unknown key; did you mean 'max_epochs'?"),
-        ("momentum_confg.policy=step", "momentum_confg: unknown key, which nothing reads; did you mean 'momentum_config'?"),
+        (
+            "momentum_confg.policy=step",
+            "momentum_confg: unknown key, which nothing reads; did you mean 'momentum_config'?",
+        ),
         ("model.type=small.Nett", "module 'small' has no 'Nett'; did you mean 'Net'?"),
         ("model.type=nowhere.Net", "No module named 'nowhere'"),
         ("custom_hooks.0.type=x", "custom_hooks"),
@@ -124,7 +127,9 @@ def test_checkpoint_that_is_truncated_or_does_not_fit(command: Any, tmp_path: Pa
     assert "cut.pth" in err
     assert "Traceback" not in err
     if option != "--load-from":
-        code, _, err = command("run", "config.py", "--work-dir", "v", option, str(whole), "--cfg-options", "model.width=9")
+        code, _, err = command(
+            "run", "config.py", "--work-dir", "v", option, str(whole), "--cfg-options", "model.width=9"
+        )
         assert code == 2, err
         assert "first.weight" in err
         assert "(8, 4)" in err

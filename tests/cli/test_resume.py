@@ -15,11 +15,14 @@ _base_ = 'config.py'
 checkpoint_config = dict(interval={interval}, by_epoch={by_epoch})
 custom_hooks = [dict(type='small.Course', priority='LOWEST')]
 """
-ITERS = EPOCHS + """
+ITERS = (
+    EPOCHS
+    + """
 runner = dict(_delete_=True, type='IterBasedRunner', max_iters=9)
 evaluation = dict(interval=3)
 lr_config = dict(step=[6])
 """
+)
 
 
 def final(folder: Path) -> dict[str, Any]:

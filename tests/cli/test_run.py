@@ -120,7 +120,17 @@ def test_config_print(command: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("door", [("-m", "core.run"), ("-m", "core", "run"), ("-m", "core.cli.main_door",)])
+@pytest.mark.parametrize(
+    "door",
+    [
+        ("-m", "core.run"),
+        ("-m", "core", "run"),
+        (
+            "-m",
+            "core.cli.main_door",
+        ),
+    ],
+)
 def test_doors(command: Any, tmp_path: Path, door: tuple[str, ...]) -> None:
     if door[-1] == "core.cli.main_door":
         launch = [str(Path(sys.executable).with_name("hookloom")), "run"]
@@ -146,5 +156,5 @@ def test_ctrl_c(command: Any, tmp_path: Path) -> None:
     while not list((tmp_path / "w").glob("epoch_*.pth")) and time.time() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    assert process.wait(timeout=60) == 130, said.read_text()[-2000:]
     assert "Traceback" not in said.read_text()

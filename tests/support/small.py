@@ -14,7 +14,9 @@ class Points(torch.utils.data.Dataset):
 
     CLASSES = ("line",)
 
-    def __init__(self, size: int = 12, noise: float = 0.1, fail_at: int | None = None, kill_at: int | None = None) -> None:
+    def __init__(
+        self, size: int = 12, noise: float = 0.1, fail_at: int | None = None, kill_at: int | None = None
+    ) -> None:
         self.size, self.noise, self.fail_at, self.kill_at = size, noise, fail_at, kill_at
 
     def __len__(self) -> int:

@@ -34,6 +34,7 @@ class HookManager:
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._frozen: dict[str, tuple[Call, ...]] = {}
         self._begun: list[HookAdapter] = []
+        self._all_began = False
 
     @property
     def hooks(self) -> list[Any]:
@@ -115,6 +116,7 @@ class HookManager:
         plain = {adapter.bound.get("before_run"): adapter for adapter in self.adapters}
         if any(call not in plain for call in calls):
             self._begun = list(self.adapters)
+            self._all_began = True
             self.call("before_run", runner)
             return
         self._begun = []
@@ -127,6 +129,7 @@ class HookManager:
                 except Exception as error:
                     self._note(error, "before_run", runner, method)
                     raise
+        self._all_began = True
 
     def end(self, runner: Any, error: BaseException | None) -> BaseException | None:
         """Tear down every hook that began, in reverse order, after telling each about `error`.
@@ -136,8 +139,10 @@ class HookManager:
             teardown, or None.
         """
         begun, self._begun = self._begun, []
-        # Hooks that were added while the run went on have nothing to begin, but may have something to close.
-        begun += [adapter for adapter in self.adapters if begun and adapter not in begun]
+        if self._all_began:
+            # Hooks that were added while the run went on had nothing to begin, but may have something to close.
+            begun += [adapter for adapter in self.adapters if adapter not in begun]
+        self._all_began = False
         first = error
         endings: list[tuple[str, tuple[Any, ...]]] = [("teardown", (runner,))]
         if error is not None:

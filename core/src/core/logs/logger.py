@@ -12,7 +12,7 @@ from typing import Any
 import loguru
 
 from core.errors import WriteError
-from core.logs import screen
+from core.logs.screen import write
 
 FORMAT = "{time:YYYY-MM-DD HH:mm:ss,SSS} - {extra[source]} - {level} - {message}"
 
@@ -133,7 +133,7 @@ def console(run: str, level: int | str = logging.INFO) -> Iterator[None]:
     """
     with contextlib.suppress(ValueError):
         loguru.logger.remove(0)  # loguru's own default sink would show every record twice
-    sink = add_sink(screen.write, run, level)
+    sink = add_sink(write, run, level)
     try:
         yield
     finally:
