@@ -7,7 +7,26 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = ROOT / "core/src/core"
-READERS = ["locations", "located", "failure", "interpolate", "formats", "static_values", "static_reader", "executed_reader", "yaml_reader", "json_reader", "toml_reader", "inherit", "overrides", "loader", "config", "config_dict", "dump", "dict_action"]
+READERS = [
+    "locations",
+    "located",
+    "failure",
+    "interpolate",
+    "formats",
+    "static_values",
+    "static_reader",
+    "executed_reader",
+    "yaml_reader",
+    "json_reader",
+    "toml_reader",
+    "inherit",
+    "overrides",
+    "loader",
+    "config",
+    "config_dict",
+    "dump",
+    "dict_action",
+]
 
 
 def module_of(path: Path) -> str:

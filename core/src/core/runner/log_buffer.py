@@ -101,6 +101,6 @@ def _numbers(tensors: list[torch.Tensor]) -> list[float]:
     with torch.no_grad():
         try:
             # Scalars of one kind, as they mostly are: one call instead of several for each.
-            return torch.stack(tensors).double().reshape(-1).tolist()  # type: ignore[no-any-return]
+            return torch.stack(tensors).double().reshape(-1).tolist()
         except (RuntimeError, TypeError):
-            return torch.stack([one.reshape(()).double() for one in tensors]).tolist()  # type: ignore[no-any-return]
+            return torch.stack([one.reshape(()).double() for one in tensors]).tolist()
