@@ -39,7 +39,7 @@ class TagLogger(LoggerHook):
         self.rows: list[Any] = []
 
     def log(self, runner: Any) -> None:
-        tags = self.get_loggable_tags(runner, allow_text=True, add_mode=self.add_mode)
+        tags = self.get_loggable_tags(runner, allow_text=self.add_mode, add_mode=self.add_mode)
         self.rows.append([self.get_iter(runner), self.get_epoch(runner), self.get_mode(runner), tags])
 
 
@@ -99,7 +99,7 @@ def without_times(record: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 def test_log(case: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
-    # Two cases were recorded with tags that do not begin with the mode.
+    # Two cases were recorded with tags that do not begin with the mode, and without texts.
     monkeypatch.setattr(TagLogger, "add_mode", not (case["tags"] and "loss" in case["tags"][0][3]))
     runner, texts = play(case, tmp_path)
     (path,) = tmp_path.glob("*.log.json") if case["files"] else [None]
