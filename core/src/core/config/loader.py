@@ -115,6 +115,8 @@ class _Reading:
             with open(name, encoding="utf-8") as stream:
                 text = stream.read()
         except FileNotFoundError as error:
+            if asked is None:
+                raise ConfigError([Problem(f"file {name!r} does not exist")], self.filename) from error
             raise fail(f"file {name!r} does not exist", at.file, at.line, self.filename) from error
         except (OSError, UnicodeDecodeError) as error:
             raise fail(f"file {name!r} cannot be read: {error}", at.file, at.line, self.filename) from error

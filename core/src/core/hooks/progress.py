@@ -43,7 +43,8 @@ class ProgressHook(Hook):
         self._show(runner, runner.iter)
 
     def _show(self, runner: Runner, done: int) -> None:
-        where = f"epoch {runner.epoch + 1}/{runner.max_epochs}" if runner.max_epochs else f"iteration {done}"
+        epochs = runner.max_epochs
+        where = f"epoch {min(runner.epoch + 1, epochs)}/{epochs}" if epochs else f"iteration {done}"
         self.progress.update(self.task, completed=done, total=runner.max_iters, description=where)
 
 

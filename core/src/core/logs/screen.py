@@ -16,7 +16,7 @@ def write(text: str) -> None:
         from rich.text import Text
 
         # Not wrapped: a line that is copied or piped must stay one line.
-        _live[-1].print(Text(text, end=""), soft_wrap=True)
+        _live[-1].print(Text(text), soft_wrap=True, end="")
         return
     sys.stderr.write(text)
     sys.stderr.flush()
