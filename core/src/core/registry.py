@@ -261,10 +261,13 @@ class Registry:
 
         Raises:
             RegistryError: if the name is taken by core, torch or another registered component.
+            TypeError: if `name` is neither a text nor several.
         """
         if name is not None and not isinstance(name, str) and callable(name):
             name, module = None, name  # `@X.register_module` without parentheses
-        names = [name] if isinstance(name, str) else list(name) if isinstance(name, Iterable) else None
+        if name is not None and not isinstance(name, Iterable):
+            raise TypeError(f"name must be a text, several texts or None, got {type(name).__name__}")
+        names = [name] if isinstance(name, str) else None if name is None else list(name)
 
         def register(target: Target) -> Target:
             for one in names or [target.__name__]:

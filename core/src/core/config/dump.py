@@ -68,7 +68,8 @@ def _listed(value: Any) -> Any:
 
 
 def _is_name(key: Any) -> bool:
-    return isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)
+    # Python would normalise other letters: `ª` becomes `a`.
+    return isinstance(key, str) and key.isascii() and key.isidentifier() and not keyword.iskeyword(key)
 
 
 def _name_of(value: Any) -> str:

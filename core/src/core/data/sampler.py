@@ -96,6 +96,7 @@ class SeededBatch(list[int]):
         for index in super().__iter__():
             self.current = index
             yield index
+        self.current = None  # what fails from here on, such as collating, is no single sample's fault
 
     def __reduce__(self) -> Any:
         return SeededBatch, (list(super().__iter__()), self.seed)

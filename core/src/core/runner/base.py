@@ -199,11 +199,12 @@ class BaseRunner(HookRegistration, ABC):
         if self._running:
             raise RunStateError("this runner is running already")
         self._running = True
-        if self._resumed:
-            state.apply(self, self._resumed)
         error: BaseException | None = None
         try:
+            if self._resumed:
+                state.apply(self, self._resumed)
             yield
+            self._resumed = {}
         except BaseException as raised:
             error = raised
             raise
@@ -219,6 +220,7 @@ class BaseRunner(HookRegistration, ABC):
         self.call_hook("before_run")
         if self._resumed:
             state.apply_rng(self._resumed)
+            self._resumed = {}  # a second run of this runner goes on where the first one ended
 
     def run_iter(self, data_batch: Any, train_mode: bool, **kwargs: Any) -> None:
         """Run the model on one batch and collect what it answers.
@@ -341,13 +343,18 @@ class BaseRunner(HookRegistration, ABC):
     def _resume_optimizer(self, checkpoint: str, saved: Any) -> None:
         if saved is None:
             raise CheckpointError(f"{checkpoint}: holds no optimizer state; pass resume_optimizer=False")
+        several = isinstance(self.optimizer, dict)
+        members: dict[str, Any] = self.optimizer if isinstance(self.optimizer, dict) else {"": self.optimizer}
         try:
-            if isinstance(self.optimizer, dict):
-                for name, optimizer in self.optimizer.items():
-                    optimizer.load_state_dict(saved[name])
-            elif self.optimizer is not None:
-                self.optimizer.load_state_dict(saved)
-        except (KeyError, ValueError) as error:
+            for name, optimizer in members.items():
+                options = [set(group) for group in optimizer.param_groups]
+                optimizer.load_state_dict(saved[name] if several else saved)
+                # torch takes over another optimizer's options as they are, and fails at the first step.
+                lacks = sorted(set[str]().union(*options) - set(optimizer.param_groups[0]))
+                if lacks:
+                    kind = type(optimizer).__name__
+                    raise ValueError(f"it is of another optimizer than {kind}: its groups lack {', '.join(lacks)}")
+        except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"{checkpoint}: the optimizer state does not fit: {error}") from error
 
     def _save(
@@ -384,6 +391,8 @@ class BaseRunner(HookRegistration, ABC):
             mode = entry[0]
             if not callable(getattr(self, mode, None)):
                 raise ValueError(f"{type(self).__name__} has no mode {mode!r}{did_you_mean(mode, ('train', 'val'))}")
+        if all(mode == "val" or length == 0 for mode, length in workflow):
+            raise ValueError(f"the workflow {workflow} never trains: the run would have no end")
 
     def _announce(self, workflow: Any, length: str) -> None:
         self.logger.info("work_dir: %s", self.work_dir or "NONE")
