@@ -156,7 +156,7 @@ def test_best_weights_count_where_nothing_newer_is_there(tmp_path: Path) -> None
     assert find_latest(tmp_path, LOG) == best
     put(tmp_path / "epoch_1.pth", 3)
     assert find_latest(tmp_path, LOG) == best
-    same = put(tmp_path / "epoch_2.pth", 6)
+    same = put(tmp_path / "a_2.pth", 6)
     assert find_latest(tmp_path, LOG) == same
 
 

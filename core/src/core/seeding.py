@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from core.distributed.env import get_dist_info
+from core.errors import OptionError
 
 
 def set_random_seed(seed: int, deterministic: bool = False, use_rank_shift: bool = False) -> None:
@@ -21,11 +22,16 @@ def set_random_seed(seed: int, deterministic: bool = False, use_rank_shift: bool
         seed: a whole number from 0 to 2**32 - 1.
         deterministic: whether cuDNN must use deterministic algorithms, at the cost of speed.
         use_rank_shift: whether each rank gets a seed of its own, `seed + rank`.
+
+    Raises:
+        OptionError: if the seed is out of range.
     """
+    if not 0 <= seed < 2**32:
+        raise OptionError(f"seed must be a whole number from 0 to {2**32 - 1}, got {seed}")
     if use_rank_shift:
-        seed += get_dist_info()[0]
+        seed = (seed + get_dist_info()[0]) % 2**32
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed)
     torch.manual_seed(seed)
     os.environ["PYTHONHASHSEED"] = str(seed)
     if deterministic:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ def cross_check(config: RunConfig, context: Context) -> None:
     for look in (
         _workflow,
         _files,
+        _log_level,
         _scaling,
         _best_score,
         _momentum,
@@ -48,6 +50,8 @@ def _workflow(config: RunConfig, context: Context) -> None:
         return
     if not config.workflow:
         context.report.error(path, "is empty: nothing would be done")
+    elif all(mode == "val" for mode, _ in config.workflow):
+        context.report.error(path, "only validates: without a ('train', ...) entry the run would never end")
     runner = config.runner.recipe if config.runner is not None else None
     for index, (mode, length) in enumerate(config.workflow):
         if runner is not None and not hasattr(runner.component.target, mode):
@@ -68,6 +72,14 @@ def _files(config: RunConfig, context: Context) -> None:
     for key, path in named.items():
         if path and "://" not in path and not os.path.exists(os.path.expanduser(path)):
             context.report.error((key,), f"file {path!r} does not exist")
+
+
+def _log_level(config: RunConfig, context: Context) -> None:
+    level = config.log_level
+    known = logging.getLevelNamesMapping()
+    if isinstance(level, str) and level not in known:
+        near = nearest(level, known, cutoff=0.6)
+        context.report.error(("log_level",), f"no level {level!r}", suggestion=near[0] if near else None)
 
 
 def _scaling(config: RunConfig, context: Context) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from torch.utils.data import get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from core.errors import DataError, HookloomError
 
 _MARK = "hookloom: index {index} of {dataset}, worker {worker}"
-_FOUND = re.compile(r"hookloom: index (.+?) of (\w+), worker (\d+)")
+_FOUND = re.compile(
+    r"core\.errors\.DataError: ((?:(?!core\.errors\.DataError: ).)*) \[hookloom: index (.+?) of (\w+), worker (\d+)\]",
+    re.S,
+)
+_WORKER = re.compile(r"Caught \w+ in DataLoader worker process (\d+)\.")
 
 
 class WorkerSetup:
@@ -29,29 +33,44 @@ class WorkerSetup:
         """Prepare the worker."""
         info = get_worker_info()
         dataset: Any = info.dataset if info is not None else None
-        if dataset is not None and hasattr(dataset, "__getitem__") and not hasattr(dataset, "__getitems__"):
-            with contextlib.suppress(AttributeError, TypeError):  # one with slots fails without an index
+        if dataset is not None and hasattr(dataset, "__getitem__"):
+            with contextlib.suppress(Exception):  # one that takes no attribute fails without an index
                 dataset.__getitems__ = _Naming(dataset, worker_id)
         if self.then is not None:
             self.then(worker_id)
 
 
 class _Naming:
-    """Fetches samples one by one, and adds the index to what one of them raises."""
+    """Fetches the samples of a batch, and adds the index to what one of them raises."""
 
     def __init__(self, dataset: Any, worker: int) -> None:
         self.dataset, self.worker = dataset, worker
+        self.batched: Callable[[Any], Any] | None = getattr(dataset, "__getitems__", None)
 
-    def __call__(self, indices: Iterator[Any]) -> list[Any]:
-        samples = []
-        for index in indices:
-            try:
-                samples.append(self.dataset[index])
-            except Exception as error:
-                # torch carries only the text of the traceback over to the main process.
-                mark = _MARK.format(index=index, dataset=type(self.dataset).__name__, worker=self.worker)
-                raise DataError(f"{type(error).__name__}: {error} [{mark}]") from error
-        return samples
+    def __call__(self, indices: Iterable[Any]) -> Any:
+        batch = _Watched(indices)
+        try:
+            return self.batched(batch) if self.batched is not None else [self.dataset[index] for index in batch]
+        except Exception as error:
+            if not batch.reached:
+                raise
+            # torch carries only the text of the traceback over to the main process.
+            mark = _MARK.format(index=batch.reached[0], dataset=type(self.dataset).__name__, worker=self.worker)
+            raise DataError(f"{type(error).__name__}: {error} [{mark}]") from error
+
+
+class _Watched(list[Any]):
+    """Indices that know how far they have been read."""
+
+    def __init__(self, indices: Iterable[Any]) -> None:
+        super().__init__(indices)
+        self.reached: tuple[Any, ...] = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        for index in super().__iter__():
+            self.reached = (index,)
+            yield index
+        self.reached = ()
 
 
 def explain_data_failure(error: Exception, loader: Any) -> HookloomError | None:
@@ -65,22 +84,42 @@ def explain_data_failure(error: Exception, loader: Any) -> HookloomError | None:
     text = str(error)
     marked = _FOUND.search(text)
     if marked:
-        index, name, worker = marked.groups()
-        return DataError(f"dataset {name} failed at index {index} in loader worker {worker}: {_reason(text)}")
+        reason, index, name, worker = marked.groups()
+        return DataError(f"dataset {name} failed at index {index} in loader worker {worker}: {reason}")
     if isinstance(error, RuntimeError) and "DataLoader worker" in text and ("killed" in text or "exited" in text):
         return DataError(f"a loader worker of dataset {dataset} died: {text.strip().splitlines()[0]}")
     if isinstance(error, RuntimeError) and "DataLoader timed out" in text:
         return DataError(f"a loader worker of dataset {dataset} hangs: {text.strip()}")
     if isinstance(error, HookloomError):
         return None
+    caught = _WORKER.match(text)
+    if caught:
+        return DataError(f"dataset {dataset} failed in loader worker {caught[1]}: {_reason(text)}")
     batch = getattr(getattr(loader, "batch_sampler", None), "last", None)
     index = getattr(batch, "current", None)
     where = f" at index {index}" if index is not None and getattr(loader, "num_workers", 0) == 0 else ""
-    return DataError(f"dataset {dataset} failed{where}: {type(error).__name__}: {_reason(text)}")
+    return DataError(f"dataset {dataset} failed{where}: {type(error).__name__}: {text}")
+
+
+def is_end(end: StopIteration, loader: Any) -> bool:
+    """Tell the end of an epoch from a StopIteration that escaped the user's dataset and would pass for it.
+
+    Args:
+        end: what the loader raised.
+        loader: the loader.
+    """
+    if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
+        return True
+    trace = end.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == "torch.utils.data._utils.fetch":
+            return False
+        trace = trace.tb_next
+    return True
 
 
 def _reason(text: str) -> str:
-    """Return the last line of a worker's traceback, or the text itself."""
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    last = lines[-1] if lines else ""
-    return last.split(" [hookloom:")[0].removeprefix("core.errors.DataError: ")
+    """Return what a worker's traceback ends with: the exception, over all lines of its message."""
+    lines = text.strip().splitlines()
+    frames = [number for number, line in enumerate(lines) if line.startswith(" ")]
+    return "\n".join(lines[frames[-1] + 1 :] if frames else lines)

@@ -32,11 +32,14 @@ class HookAdapter:
         self.priority = priority
         self.provider = provider
         self.bound: dict[str, Method] = {}
+        self.began = False  # whether `before_run` was entered, in a run where pluggy calls it
         for point in (*POINTS, *extra_points):
             method = implementation(hook, point)
             if method is not None:
                 self.bound[point] = method
-                setattr(self, point, self._as_impl(point, method))
+                implemented = self._as_impl(point, method)
+                if point in POINTS:  # pluggy knows no others
+                    setattr(self, point, implemented)
         # Left to pluggy's check_pending, which refuses implementations of points that nobody declares.
         self.misspelt = misspelt_points(hook, extra_points)
         for name in self.misspelt:
@@ -61,7 +64,16 @@ class HookAdapter:
         wrapper = bool(options.get("wrapper") or options.get("hookwrapper"))
         if point == "on_exception":
             return hookimpl(_ending(method))
+        if point == "before_run":
+            method = self._telling(method)
         return hookimpl(wrapper=wrapper)(_wrapping(method) if wrapper else _plain(method))
+
+    def _telling(self, method: Method) -> Method:
+        def entered(runner: Any) -> Any:
+            self.began = True
+            return method(runner)
+
+        return entered
 
 
 def _plain(method: Method) -> Method:

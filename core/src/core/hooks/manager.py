@@ -33,6 +33,7 @@ class HookManager:
         self.adapters: list[HookAdapter] = []
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._frozen: dict[str, tuple[Call, ...]] = {}
+        self._declared = False
         self._begun: list[HookAdapter] = []
         self._all_began = False
 
@@ -64,6 +65,7 @@ class HookManager:
             place -= 1
         self.adapters.insert(place, adapter)
         self._frozen.clear()
+        self._declared = False
         return adapter
 
     def check(self) -> None:
@@ -115,9 +117,7 @@ class HookManager:
         calls = self.calls("before_run")
         plain = {adapter.bound.get("before_run"): adapter for adapter in self.adapters}
         if any(call not in plain for call in calls):
-            self._begun = list(self.adapters)
-            self._all_began = True
-            self.call("before_run", runner)
+            self._begin_wrapped(runner)
             return
         self._begun = []
         for adapter in list(self.adapters):
@@ -130,6 +130,23 @@ class HookManager:
                     self._note(error, "before_run", runner, method)
                     raise
         self._all_began = True
+
+    def _begin_wrapped(self, runner: Any) -> None:
+        """Begin where a wrapper surrounds `before_run`, so that pluggy calls it."""
+        adapters = list(self.adapters)
+        for adapter in adapters:
+            adapter.began = False
+        try:
+            self.call("before_run", runner)
+        except BaseException:
+            last = max((place for place, adapter in enumerate(adapters) if adapter.began), default=-1)
+            self._begun = [
+                adapter
+                for place, adapter in enumerate(adapters)
+                if adapter.began or (place < last and "before_run" not in adapter.bound)
+            ]
+            raise
+        self._begun, self._all_began = adapters, True
 
     def end(self, runner: Any, error: BaseException | None) -> BaseException | None:
         """Tear down every hook that began, in reverse order, after telling each about `error`.
@@ -183,11 +200,12 @@ class HookManager:
         # pluggy calls what was registered last first.
         for adapter in reversed(self.adapters):
             self._pluggy.register(adapter)
+        self._declared = True
 
     def _freeze(self, point: str) -> tuple[Call, ...]:
         if point not in POINTS:
             return self._foreign(point)
-        if not self._frozen:
+        if not self._declared:
             self._declare()
         caller = getattr(self._pluggy.hook, point)
         implementations = caller.get_hookimpls()

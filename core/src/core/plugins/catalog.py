@@ -52,7 +52,7 @@ class Offer:
             raise BrokenComponentError(f"{who} cannot be used: the distribution asks for {wanted}")
         try:
             return self._entry_point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             cause = f"{type(error).__name__}: {error}"
             raise BrokenComponentError(f"{who} cannot be imported from {self.value!r}: {cause}") from error
 

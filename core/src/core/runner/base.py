@@ -199,11 +199,12 @@ class BaseRunner(HookRegistration, ABC):
         if self._running:
             raise RunStateError("this runner is running already")
         self._running = True
-        if self._resumed:
-            state.apply(self, self._resumed)
         error: BaseException | None = None
         try:
+            if self._resumed:
+                state.apply(self, self._resumed)
             yield
+            self._resumed = {}
         except BaseException as raised:
             error = raised
             raise
@@ -219,6 +220,7 @@ class BaseRunner(HookRegistration, ABC):
         self.call_hook("before_run")
         if self._resumed:
             state.apply_rng(self._resumed)
+            self._resumed = {}  # a second run of this runner goes on where the first one ended
 
     def run_iter(self, data_batch: Any, train_mode: bool, **kwargs: Any) -> None:
         """Run the model on one batch and collect what it answers.
@@ -344,10 +346,10 @@ class BaseRunner(HookRegistration, ABC):
         try:
             if isinstance(self.optimizer, dict):
                 for name, optimizer in self.optimizer.items():
-                    optimizer.load_state_dict(saved[name])
+                    state.restore_optimizer(optimizer, saved[name])
             elif self.optimizer is not None:
-                self.optimizer.load_state_dict(saved)
-        except (KeyError, ValueError) as error:
+                state.restore_optimizer(self.optimizer, saved)
+        except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"{checkpoint}: the optimizer state does not fit: {error}") from error
 
     def _save(
@@ -384,6 +386,8 @@ class BaseRunner(HookRegistration, ABC):
             mode = entry[0]
             if not callable(getattr(self, mode, None)):
                 raise ValueError(f"{type(self).__name__} has no mode {mode!r}{did_you_mean(mode, ('train', 'val'))}")
+        if all(mode == "val" or length == 0 for mode, length in workflow):
+            raise ValueError(f"the workflow {workflow} never trains: the run would have no end")
 
     def _announce(self, workflow: Any, length: str) -> None:
         self.logger.info("work_dir: %s", self.work_dir or "NONE")

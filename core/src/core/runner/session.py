@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import os
 import platform
@@ -49,7 +50,9 @@ def as_loaded(config: Any, overrides: Mapping[str, Any] | None = None, *, static
         return config
     if isinstance(config, Config):
         if overrides:
-            config.merge_from_dict(overrides)
+            own: Config = copy.deepcopy(config)  # the caller's stays as it is
+            own.merge_from_dict(overrides)
+            return own.loaded
         return config.loaded
     if isinstance(config, Mapping):
         return from_dict(config, overrides=overrides)
@@ -84,9 +87,17 @@ def make_work_dir(path: Path) -> None:
 
 
 def write_config(loaded: Loaded, work_dir: Path) -> None:
-    """Write the merged config into the work directory; it loads again to an equal one."""
-    text = Config.of(loaded).pretty_text
-    write_text(work_dir / f"{config_name(loaded.filename)}.py", text)
+    """Write the merged config into the work directory; it loads again to an equal one.
+
+    Where the user's own files stand in the work directory, its name gets a `_merged`: they are not written over.
+    """
+    name = config_name(loaded.filename)
+    own = {os.path.realpath(place.file) for place in loaded.locations.values() if place.file}
+    own |= {os.path.realpath(loaded.filename)} if loaded.filename else set()
+    path = work_dir / f"{name}.py"
+    if os.path.realpath(path) in own:
+        path = work_dir / f"{name}_merged.py"
+    write_text(path, Config.of(loaded).pretty_text)
 
 
 @contextlib.contextmanager
