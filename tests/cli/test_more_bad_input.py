@@ -115,3 +115,27 @@ def test_the_loss_of_a_train_step_must_be_a_scalar(command: Any, tmp_path: Path,
         assert said in err
     assert not list((tmp_path / "w").glob("*.pth"))
     sys.modules.pop("steps", None)
+
+
+def test_a_killed_worker_leaves_the_last_checkpoint(command: Any, tmp_path: Path) -> None:
+    assert command("run", "config.py", "--work-dir", "w", "--cfg-options", "runner.max_epochs=1")[0] == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "w").glob("*.pth")}
+    options = ("data.train.kill_at=5", "data.workers_per_gpu=2")
+    code, _, err = command("run", "config.py", "--work-dir", "w", "--auto-resume", "--cfg-options", *options)
+    assert code == 1, err
+    assert "a loader worker of dataset Points died" in err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "w").glob("*.pth")} == before
+    assert command("run", "config.py", "--work-dir", "w", "--auto-resume")[0] == 0, "and the next run goes on"
+
+
+def test_a_run_inside_a_hook_ends_both_with_a_sentence(command: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "nesting.py").write_text(
+        "from core import train\nclass Nests:\n    def after_train_epoch(self, runner):\n        train('config.py')\n"
+    )
+    (tmp_path / "nested.py").write_text("_base_ = 'config.py'\ncustom_hooks = [dict(type='nesting.Nests')]\n")
+    code, _, err = command("run", "nested.py", "--work-dir", "w")
+    sys.modules.pop("nesting", None)
+    assert code == 2, err
+    assert "a run is under way in this process; two at a time would disturb each other" in err
+    assert "raised by hook Nests (nesting) at after_train_epoch, epoch 1, iteration 4" in err
+    assert command("run", "config.py", "--work-dir", "v")[0] == 0

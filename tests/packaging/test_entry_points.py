@@ -18,6 +18,7 @@ from core.plugins.missing import FIRST_PARTY, FOLDERS
 ROOT = Path(__file__).parent.parent.parent
 PLUGINS = ("plugins/optim_extra", "plugins/loggers", "plugins/hooks")
 DISTRIBUTIONS = ("core", *PLUGINS)
+REGISTRIES = {f"hookloom.{one.name}": one for one in vars(registries).values() if isinstance(one, Registry)}
 
 
 def project(folder: str) -> dict[str, Any]:
@@ -61,20 +62,15 @@ def test_what_is_promised_can_be_imported(folder: str, group: str, name: str, va
 def test_what_is_promised_is_offered_by_its_registry(folder: str, group: str, name: str, value: str) -> None:
     if name.endswith(".*"):
         return
-    (registry,) = (
-        one
-        for one in vars(registries).values()
-        if isinstance(one, Registry) and f"hookloom.{one.name.replace(' ', '_')}" in (group, group.removesuffix("s"))
-    )
-    component = registry.resolve(name)
+    component = REGISTRIES[group].resolve(name)
     assert f"{component.target.__module__}:{component.target.__qualname__}" == value
     assert str(component.provider) == f"{project(folder)['name']} {project(folder)['version']}"
 
 
 def test_every_group_is_one_of_a_registry() -> None:
-    groups = {f"hookloom.{name.lower()}" for name, one in vars(registries).items() if isinstance(one, Registry)}
-    assert {group for _, group, _, _ in POINTS} <= groups
-    assert {f"hookloom.{offer.registry}" for offer in catalog().offers} <= groups
+    assert len(REGISTRIES) == 9
+    assert {group for _, group, _, _ in POINTS} <= REGISTRIES.keys()
+    assert {f"hookloom.{offer.registry}" for offer in catalog().offers} <= REGISTRIES.keys()
 
 
 def test_no_two_distributions_offer_the_same_name() -> None:

@@ -48,6 +48,12 @@ def test_shape(folder: str) -> None:
     assert table["requires-python"] == ">=3.11"
 
 
+@pytest.mark.parametrize("folder", DISTRIBUTIONS)
+def test_every_folder_of_modules_is_a_package(folder: str) -> None:
+    folders = {path.parent for path in (ROOT / folder / "src").rglob("*.py")}
+    assert not [path for path in folders if not (path / "__init__.py").is_file()]
+
+
 def test_versions_agree() -> None:
     versions = {folder: project(folder)["version"] for folder in (".", *DISTRIBUTIONS)}
     assert len(set(versions.values())) == 1, versions

@@ -50,7 +50,7 @@ class Registry:
         self.parent = parent
         self.scope = scope if scope is not None else _caller_package()
         self.children: dict[str, Registry] = {}
-        inherited: Callable[..., Any] = parent.build_func if parent else build_from_cfg
+        inherited: Callable[..., Any] = build_from_cfg if parent is None else parent.build_func
         self.build_func: Callable[..., Any] = build_func or inherited
         self._fold: Callable[[str], str] = str.casefold if fold_case else str
         self._local: dict[str, Component] = {}
@@ -80,7 +80,12 @@ class Registry:
         return len(self.names())
 
     def __contains__(self, key: str) -> bool:
-        return self._find(key) is not None or bool(self._matching(key))
+        if self._matching(key):
+            return True
+        try:
+            return self._find(key) is not None
+        except UnknownComponentError:  # a distribution that does not offer it
+            return False
 
     def __repr__(self) -> str:
         return f"Registry(name={self.name!r}, names={self.names()})"
@@ -154,7 +159,7 @@ class Registry:
             return self.children[scope]._find(rest)
         if dot and scope == self.scope:
             return self._find(rest)
-        return self.aliases(name) or (self.parent._find(name) if self.parent else None)
+        return self.aliases(name) or (None if self.parent is None else self.parent._find(name))
 
     def _offers(self) -> tuple[Offer, ...]:
         return catalog().of(self.name)

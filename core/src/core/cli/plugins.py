@@ -63,7 +63,7 @@ def explain(options: argparse.Namespace) -> int:
             continue
         if looks_like_path(options.name) and registry is not registries.MODELS:
             continue
-        if looks_like_path(options.name) or options.name in registry or "/" in options.name:
+        if looks_like_path(options.name) or "/" in options.name or options.name in registry:
             try:
                 component = registry.resolve(options.name)
             except HookloomError:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from torch.utils.data import get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from core.errors import DataError, HookloomError
 
@@ -16,6 +16,7 @@ _FOUND = re.compile(
     r"core\.errors\.DataError: ((?:(?!core\.errors\.DataError: ).)*) \[hookloom: index (.+?) of (\w+), worker (\d+)\]",
     re.S,
 )
+_WORKER = re.compile(r"Caught \w+ in DataLoader worker process (\d+)\.")
 
 
 class WorkerSetup:
@@ -33,7 +34,7 @@ class WorkerSetup:
         info = get_worker_info()
         dataset: Any = info.dataset if info is not None else None
         if dataset is not None and hasattr(dataset, "__getitem__"):
-            with contextlib.suppress(AttributeError, TypeError):  # one with slots fails without an index
+            with contextlib.suppress(Exception):  # one that takes no attribute fails without an index
                 dataset.__getitems__ = _Naming(dataset, worker_id)
         if self.then is not None:
             self.then(worker_id)
@@ -91,11 +92,30 @@ def explain_data_failure(error: Exception, loader: Any) -> HookloomError | None:
         return DataError(f"a loader worker of dataset {dataset} hangs: {text.strip()}")
     if isinstance(error, HookloomError):
         return None
+    caught = _WORKER.match(text)
+    if caught:
+        return DataError(f"dataset {dataset} failed in loader worker {caught[1]}: {_reason(text)}")
     batch = getattr(getattr(loader, "batch_sampler", None), "last", None)
     index = getattr(batch, "current", None)
     where = f" at index {index}" if index is not None and getattr(loader, "num_workers", 0) == 0 else ""
-    reason = _reason(text) if text.startswith("Caught ") else f"{type(error).__name__}: {text}"
-    return DataError(f"dataset {dataset} failed{where}: {reason}")
+    return DataError(f"dataset {dataset} failed{where}: {type(error).__name__}: {text}")
+
+
+def is_end(end: StopIteration, loader: Any) -> bool:
+    """Tell the end of an epoch from a StopIteration that escaped the user's dataset and would pass for it.
+
+    Args:
+        end: what the loader raised.
+        loader: the loader.
+    """
+    if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
+        return True
+    trace = end.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == "torch.utils.data._utils.fetch":
+            return False
+        trace = trace.tb_next
+    return True
 
 
 def _reason(text: str) -> str:

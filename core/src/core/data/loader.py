@@ -14,7 +14,7 @@ from core.errors import HookloomError
 
 
 class LoaderError(HookloomError, ValueError):
-    """Options of a loader that do not go together."""
+    """Options of a loader that have no meaning, alone or together."""
 
 
 def close_loader(loader: Any) -> None:
@@ -61,8 +61,12 @@ def build_dataloader(
             `timeout`, `worker_init_fn`, `multiprocessing_context` ...
 
     Raises:
-        LoaderError: if a sampler is given with an iterable dataset.
+        LoaderError: if a sampler is given with an iterable dataset, or a number is out of range.
     """
+    if samples_per_gpu < 1:
+        raise LoaderError(f"samples_per_gpu must be positive, got {samples_per_gpu}")
+    if workers_per_gpu < 0:
+        raise LoaderError(f"workers_per_gpu must not be negative, got {workers_per_gpu}")
     rank, world_size = get_dist_info()
     if dist is False:
         rank, world_size = 0, 1
@@ -87,7 +91,15 @@ def build_dataloader(
         return DataLoader(
             dataset, batch_size=samples_per_gpu, num_workers=workers_per_gpu, drop_last=drop_last, **kwargs
         )
-    if "batch_sampler" not in kwargs:
-        sampler = kwargs.pop("sampler", None) or EpochSampler(dataset, shuffle, base, rank, world_size, round_up)
-        kwargs["batch_sampler"] = SeededBatchSampler(sampler, samples_per_gpu, drop_last, base, rank)
-    return DataLoader(dataset, num_workers=workers_per_gpu, **kwargs)
+    if "batch_sampler" in kwargs:
+        return DataLoader(dataset, num_workers=workers_per_gpu, **kwargs)
+    sampler = kwargs.pop("sampler", None)
+    if sampler is None:
+        sampler = EpochSampler(dataset, shuffle, base, rank, world_size, round_up)
+    loader: DataLoader[Any] = DataLoader(
+        dataset, samples_per_gpu, sampler=sampler, num_workers=workers_per_gpu, drop_last=drop_last, **kwargs
+    )
+    # A loader made from a batch sampler answers `sampler` and `batch_size`, which hooks ask for, with torch's
+    # defaults; made from a sampler, it refuses an ordinary assignment.
+    object.__setattr__(loader, "batch_sampler", SeededBatchSampler(sampler, samples_per_gpu, drop_last, base, rank))
+    return loader

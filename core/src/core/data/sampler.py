@@ -83,16 +83,20 @@ class SeededBatch(list[int]):
     A worker's random augmentation then depends on seed, epoch and batch alone: neither on the number of
     workers nor on how long they live. In the main process nothing is seeded; its state is part of a
     checkpoint. torch's loader iterates over the indices where it fetches them, which is when they act.
+
+    Args:
+        indices: of the batch's samples.
+        seed: numbers that the seed is mixed from, in the worker: mixing costs more than a small batch.
     """
 
-    def __init__(self, indices: Sequence[int], seed: int) -> None:
+    def __init__(self, indices: Sequence[int], seed: tuple[int, ...]) -> None:
         super().__init__(indices)
         self.seed = seed
         self.current: int | None = None
 
     def __iter__(self) -> Iterator[int]:
         if get_worker_info() is not None:
-            seed_everything(self.seed)
+            seed_everything(mix(*self.seed))
         for index in super().__iter__():
             self.current = index
             yield index
@@ -144,7 +148,7 @@ class SeededBatchSampler(Sampler[list[int]]):
             yield self._batch(indices, number)
 
     def _batch(self, indices: list[int], number: int) -> SeededBatch:
-        self.last = SeededBatch(indices, mix(self.seed, self.rank, self.epoch, number))
+        self.last = SeededBatch(indices, (self.seed, self.rank, self.epoch, number))
         return self.last
 
     def __len__(self) -> int:

@@ -45,7 +45,8 @@ def init_dist(launcher: str, backend: str = "nccl", **kwargs: Any) -> None:
             "start with torchrun --nproc-per-node N -m core.run CONFIG --launcher pytorch"
         )
     if backend == "nccl" and not torch.cuda.is_available():
-        logging.getLogger("core").warning("dist_params.backend: no GPU for 'nccl', using 'gloo'")
+        if os.environ["RANK"] == "0":
+            logging.getLogger("core").warning("dist_params.backend: no GPU for 'nccl', using 'gloo'")
         backend = "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
@@ -74,11 +75,17 @@ def _from_slurm(port: int | None) -> None:
     for ours, theirs in names.items():
         os.environ[ours] = os.environ[theirs]
     if "MASTER_ADDR" not in os.environ:
-        listed = subprocess.run(
-            ["scontrol", "show", "hostnames", os.environ["SLURM_NODELIST"]],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        os.environ["MASTER_ADDR"] = listed.stdout.splitlines()[0]
+        os.environ["MASTER_ADDR"] = _first_host(os.environ["SLURM_NODELIST"])
     os.environ.setdefault("MASTER_PORT", str(port or 29500))
+
+
+def _first_host(nodes: str) -> str:
+    """Ask the scheduler which machine a list such as `node[3-7]` begins with."""
+    command = ["scontrol", "show", "hostnames", nodes]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, check=True)
+        return listed.stdout.splitlines()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+        raise LaunchError(
+            f"launcher 'slurm': '{' '.join(command)}' does not name the first host ({error}); set MASTER_ADDR"
+        ) from error

@@ -343,17 +343,12 @@ class BaseRunner(HookRegistration, ABC):
     def _resume_optimizer(self, checkpoint: str, saved: Any) -> None:
         if saved is None:
             raise CheckpointError(f"{checkpoint}: holds no optimizer state; pass resume_optimizer=False")
-        several = isinstance(self.optimizer, dict)
-        members: dict[str, Any] = self.optimizer if isinstance(self.optimizer, dict) else {"": self.optimizer}
         try:
-            for name, optimizer in members.items():
-                options = [set(group) for group in optimizer.param_groups]
-                optimizer.load_state_dict(saved[name] if several else saved)
-                # torch takes over another optimizer's options as they are, and fails at the first step.
-                lacks = sorted(set[str]().union(*options) - set(optimizer.param_groups[0]))
-                if lacks:
-                    kind = type(optimizer).__name__
-                    raise ValueError(f"it is of another optimizer than {kind}: its groups lack {', '.join(lacks)}")
+            if isinstance(self.optimizer, dict):
+                for name, optimizer in self.optimizer.items():
+                    state.restore_optimizer(optimizer, saved[name])
+            elif self.optimizer is not None:
+                state.restore_optimizer(self.optimizer, saved)
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"{checkpoint}: the optimizer state does not fit: {error}") from error
 

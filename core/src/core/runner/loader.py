@@ -26,11 +26,11 @@ def read(loader: Any, start: int = 0) -> Iterator[Any]:
     while True:
         try:
             batch = next(batches)
-        except StopIteration:
-            return
         except Exception as error:
-            from core.data.failures import explain_data_failure
+            from core.data.failures import explain_data_failure, is_end
 
+            if isinstance(error, StopIteration) and is_end(error, loader):
+                return
             explained = explain_data_failure(error, loader)
             if explained is None:
                 raise
@@ -40,7 +40,8 @@ def read(loader: Any, start: int = 0) -> Iterator[Any]:
 
 def set_epoch(loader: Any, epoch: int) -> None:
     """Tell whatever of a loader orders its data which epoch begins."""
-    owners = [getattr(loader, name, None) for name in ("sampler", "batch_sampler")]
+    # A batch sampler comes first: it passes the epoch on, and may have a use for it itself.
+    owners = [getattr(loader, name, None) for name in ("batch_sampler", "sampler")]
     candidates: list[Any] = [one for owner in owners for one in (owner, getattr(owner, "sampler", None))]
     for sampler in candidates:
         if hasattr(sampler, "set_epoch"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from core.checkpoint.format import FORMAT
 from core.component import provider_of
 from core.hooks.manager import HookManager
@@ -76,6 +78,24 @@ def apply(runner: Any, saved: Mapping[str, Any]) -> None:
     unknown = restore_hooks(runner.hook_manager, saved.get("hooks", {}))
     if unknown:
         runner.logger.warning("the checkpoint holds the state of hooks that this run lacks: %s", ", ".join(unknown))
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any) -> None:
+    """Hand an optimizer its saved state.
+
+    Raises:
+        ValueError: if it is the state of another optimizer; torch would take its options over as they are
+            and fail at the first step.
+    """
+    wanted = set(optimizer.param_groups[0])
+    other = f"it is the state of another optimizer than {type(optimizer).__name__}"
+    try:
+        optimizer.load_state_dict(saved)
+    except KeyError as error:
+        raise ValueError(f"{other}: it lacks {error}") from error
+    lacks = sorted(wanted - set(optimizer.param_groups[0]))
+    if lacks:
+        raise ValueError(f"{other}: its groups lack {', '.join(lacks)}")
 
 
 def apply_rng(saved: Mapping[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""The hooks that come with core, and how any object becomes one."""
