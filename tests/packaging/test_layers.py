@@ -179,7 +179,9 @@ def test_nothing_of_core_names_a_plugin() -> None:
 @pytest.mark.parametrize("folder", ["optim_extra", "loggers", "hooks"])
 def test_plugins_import_what_is_offered(folder: str) -> None:
     for path in (ROOT / "plugins" / folder / "src").rglob("*.py"):
-        nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, (ast.Import, ast.ImportFrom))]
+        nodes = [
+            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, (ast.Import, ast.ImportFrom))
+        ]
         for node in nodes:
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             inner = {module for module in modules if module.split(".")[0] == "core"}

@@ -108,10 +108,15 @@ def test_the_config_is_short_and_whole(tmp_path: Path) -> None:
 def test_the_optimizer_is_the_one_of_the_example() -> None:
     (block,) = re.findall(r"^```toml\n(.*?)^```", README, re.M | re.S)
     shown = tomllib.loads(block)["project"]["entry-points"]
-    assert shown == tomllib.loads((ROOT / "examples/hookloom-signsgd/pyproject.toml").read_text())["project"]["entry-points"]
+    assert (
+        shown
+        == tomllib.loads((ROOT / "examples/hookloom-signsgd/pyproject.toml").read_text())["project"]["entry-points"]
+    )
     assert "core" not in {
         (node.module or "").split(".")[0]
-        for node in ast.walk(ast.parse((ROOT / "examples/hookloom-signsgd/src/hookloom_signsgd/__init__.py").read_text()))
+        for node in ast.walk(
+            ast.parse((ROOT / "examples/hookloom-signsgd/src/hookloom_signsgd/__init__.py").read_text())
+        )
         if isinstance(node, ast.ImportFrom)
     }
 

@@ -86,8 +86,11 @@ def explain_data_failure(error: Exception, loader: Any) -> HookloomError | None:
     if marked:
         reason, index, name, worker = marked.groups()
         return DataError(f"dataset {name} failed at index {index} in loader worker {worker}: {reason}")
-    if isinstance(error, RuntimeError) and "DataLoader worker" in text and ("killed" in text or "exited" in text):
+    if worker_died(error):
         return DataError(f"a loader worker of dataset {dataset} died: {text.strip().splitlines()[0]}")
+    if isinstance(error, (ConnectionError, EOFError)) and getattr(loader, "num_workers", 0) and not _WORKER.match(text):
+        # The channel broke before torch saw that the process at its other end is gone.
+        return DataError(f"a loader worker of dataset {dataset} died: {type(error).__name__}: {text}")
     if isinstance(error, RuntimeError) and "DataLoader timed out" in text:
         return DataError(f"a loader worker of dataset {dataset} hangs: {text.strip()}")
     if isinstance(error, HookloomError):
@@ -99,6 +102,12 @@ def explain_data_failure(error: Exception, loader: Any) -> HookloomError | None:
     index = getattr(batch, "current", None)
     where = f" at index {index}" if index is not None and getattr(loader, "num_workers", 0) == 0 else ""
     return DataError(f"dataset {dataset} failed{where}: {type(error).__name__}: {text}")
+
+
+def worker_died(error: BaseException) -> bool:
+    """Tell whether torch reports a dead loader worker: from the loader, or out of a signal handler, anywhere."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and "DataLoader worker" in text and ("killed" in text or "exited" in text)
 
 
 def is_end(end: StopIteration, loader: Any) -> bool:

@@ -16,7 +16,7 @@ import torch
 from core.checkpoint import link_latest, load_checkpoint, make_payload, record_checkpoint, write_checkpoint
 from core.device import move
 from core.distributed import get_dist_info
-from core.errors import CheckpointError, RunStateError, WriteError
+from core.errors import CheckpointError, DataError, RunStateError, WriteError
 from core.logs import get_logger
 from core.runner import state
 from core.runner.log_buffer import LogBuffer
@@ -206,8 +206,10 @@ class BaseRunner(HookRegistration, ABC):
             yield
             self._resumed = {}
         except BaseException as raised:
-            error = raised
-            raise
+            error = _explained(raised)
+            if error is raised:
+                raise
+            raise error from raised
         finally:
             self._running = False
             self._stepped = False
@@ -393,6 +395,16 @@ class BaseRunner(HookRegistration, ABC):
         self.logger.info("work_dir: %s", self.work_dir or "NONE")
         self.logger.info("hooks, in the order in which they run:\n%s", self.hook_manager.describe())
         self.logger.info("workflow: %s, max: %s", workflow, length)
+
+
+def _explained(error: BaseException) -> BaseException:
+    """Return a clear error for a worker's death, of which torch tells in the middle of whatever is going on."""
+    if isinstance(error, RuntimeError):
+        from core.data.failures import worker_died
+
+        if worker_died(error):
+            return DataError(f"a loader worker died: {str(error).strip().splitlines()[0]}")
+    return error
 
 
 def _ending_well(run: Callable[..., Any]) -> Callable[..., Any]:
