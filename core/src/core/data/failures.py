@@ -88,7 +88,11 @@ def explain_data_failure(error: Exception, loader: Any) -> HookloomError | None:
         return DataError(f"dataset {name} failed at index {index} in loader worker {worker}: {reason}")
     if worker_died(error):
         return DataError(f"a loader worker of dataset {dataset} died: {text.strip().splitlines()[0]}")
-    if isinstance(error, (ConnectionError, EOFError)) and getattr(loader, "num_workers", 0) and not _WORKER.match(text):
+    if (
+        isinstance(error, (ConnectionError, EOFError))
+        and getattr(loader, "num_workers", None)
+        and not _WORKER.match(text)
+    ):
         # The channel broke before torch saw that the process at its other end is gone.
         return DataError(f"a loader worker of dataset {dataset} died: {type(error).__name__}: {text}")
     if isinstance(error, RuntimeError) and "DataLoader timed out" in text:

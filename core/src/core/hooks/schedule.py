@@ -137,18 +137,23 @@ class ScheduleHook(Hook):
 
     def before_train_iter(self, runner: Runner) -> None:
         """Set the values of the iteration, in the warm-up or if the schedule proceeds by iterations."""
+        # Few calls: between two iterations of a model every one of them meets cold caches.
+        by_epoch = self.by_epoch
         if self._warming:
-            self._warm(runner)
-        elif not self.by_epoch:
+            done = runner.iter
+            if not by_epoch:
+                self._compute(runner)
+            if self.warmup is not None and self.warmup_iters is not None and done < self.warmup_iters:
+                self._write(runner, self._warmed(done))
+            else:
+                self._end_warmup(runner)
+        elif not by_epoch:
             self._write(runner, self._compute(runner))
 
-    def _warm(self, runner: Runner) -> None:
-        values = self._kept() if self.by_epoch else self._compute(runner)
-        self._warming = self.warmup is not None and runner.iter < self.warmup_iters
-        if self._warming:
-            self._write(runner, self._warmed(runner.iter))
-        elif not self.by_epoch or (self.warmup is not None and runner.iter == self.warmup_iters):
-            self._write(runner, values)
+    def _end_warmup(self, runner: Runner) -> None:
+        self._warming = False
+        if not self.by_epoch or (self.warmup is not None and runner.iter == self.warmup_iters):
+            self._write(runner, self._kept())
 
     def progress(self, runner: Runner) -> tuple[int, int]:
         """Return how far the run has come and how long it is, both in epochs or both in iterations.

@@ -9,7 +9,7 @@ import torch
 
 from core.errors import OptionError
 from core.hooks.define import hook
-from core.hooks.schedule import ScheduleHook, Values, by_optimizer, of_optimizers, per_group, warmup_factor
+from core.hooks.schedule import ScheduleHook, Values, by_optimizer, of_optimizers, warmup_factor
 
 if TYPE_CHECKING:
     from core.hooks.protocol import Runner
@@ -66,7 +66,10 @@ class LrUpdaterHook(ScheduleHook):
             cur_iters: iterations done.
         """
         factor = warmup_factor(self.warmup, self.warmup_ratio, cur_iters, self.warmup_iters)
-        return per_group(self.regular_lr, lambda lr: lr * factor)
+        regular = self.regular_lr
+        if isinstance(regular, dict):
+            return {name: [lr * factor for lr in group] for name, group in regular.items()}
+        return [lr * factor for lr in regular]
 
     def before_run(self, runner: Runner) -> None:
         """Take the base lr of every group."""
@@ -95,10 +98,10 @@ class LrUpdaterHook(ScheduleHook):
     def _write(self, runner: Runner, values: Values) -> None:
         self._set_lr(runner, values)
 
-    def _warm(self, runner: Runner) -> None:
+    def _end_warmup(self, runner: Runner) -> None:
         if self.warmup_iters is None:
             raise OptionError(_NO_EPOCHS)
-        super()._warm(runner)
+        super()._end_warmup(runner)
 
     def _set_lr(self, runner: Runner, lr_groups: Values) -> None:
         """Set the lr of all groups."""
