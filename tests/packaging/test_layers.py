@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("registry",),
     ("registries",),
-    ("hooks.priority", "hooks.specs", "hooks.protocol", "hooks.define", "hooks.base", "hooks.points", "hooks.options"),
+    ("hooks.priority", "hooks.specs", "hooks.protocol", "hooks.define", "hooks.base", "hooks.points", "hooks.options", "hooks.preflight"),
     ("hooks.adapter", "hooks.manager"),
     ("config",),
     ("device", "distributed.env", "distributed.launch", "distributed.__init__", "runner.step", "runner.loader"),

@@ -69,6 +69,14 @@ class HookSpecs:
         """
 
     @hookspec
+    def after_evaluation(self, runner: Runner) -> None:
+        """Fire on every process when an evaluation is over; on the first, its metrics are in `runner.log_buffer.output`.
+
+        Evaluations (70) run inside other points, mostly `after_train_epoch`; loggers (90) write their metrics later.
+        A learning rate that follows a metric listens here.
+        """
+
+    @hookspec
     def after_epoch(self, runner: Runner) -> None:
         """Fire after every epoch of either kind; on an iteration-based runner once, before `after_run`."""
 

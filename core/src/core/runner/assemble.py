@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DataLoader
 
+from core.config.sections.evaluation import PATH as EVALUATION
 from core.data.dataset import build_dataset
 from core.data.loader import build_dataloader, close_loader
 from core.distributed.env import get_dist_info
-from core.hooks.iter_timer import IterTimerHook
-from core.hooks.sampler_seed import DistSamplerSeedHook
 from core.optim.build import build_optimizer, is_several
 from core.runner.base import BaseRunner
+from core.runner.hook_plan import planned_hooks
 
 if TYPE_CHECKING:
     from core.config.recipe import Recipe
@@ -119,29 +119,10 @@ class Assembly:
 
     def register_hooks(self, runner: BaseRunner, *, validate: bool) -> None:
         """Register the hooks of all sections in MMCV's order."""
-        config = self.config
-        for recipe in (
-            config.lr_config,
-            config.momentum_config,
-            config.optimizer_config,
-            config.checkpoint_config,
-        ):
-            _register(runner, recipe)
-        runner.register_hook(IterTimerHook(), "LOW")
-        for recipe in config.log_config.hooks:
-            _register(runner, recipe)
-        for recipe in config.custom_hooks:
-            _register(runner, recipe)
-        runner.register_hook(DistSamplerSeedHook())
-        evaluation = config.evaluation if get_dist_info()[1] == 1 else config.dist_evaluation
-        if validate and evaluation is not None and config.data.val:
-            _register(runner, evaluation, dataloader=self.eval_loader("val"))
-
-
-def _register(runner: BaseRunner, recipe: Recipe | None, **injected: Any) -> None:
-    if recipe is not None:
-        priority = "NORMAL" if recipe.priority is None else recipe.priority
-        runner.register_hook(recipe.build(**injected), priority, recipe.component.provider)
+        for recipe in planned_hooks(self.config, validate=validate, several=get_dist_info()[1] > 1):
+            injected = {"dataloader": self.eval_loader("val")} if recipe.path == EVALUATION else {}
+            priority = "NORMAL" if recipe.priority is None else recipe.priority
+            runner.register_hook(recipe.build(**injected), priority, recipe.component.provider)
 
 
 def _scaled(options: Mapping[str, Any], scale: float) -> dict[str, Any]:
