@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.config.signature import effective, signature_of
 from core.hooks.preflight import RunFacts
@@ -21,7 +21,7 @@ def check_policies(config: RunConfig, context: Context) -> None:
     for recipe in (config.lr_config, config.momentum_config):
         if recipe is None or not recipe.given or context.report.has_error_at(recipe.path):
             continue
-        target = recipe.component.target
+        target: Any = recipe.component.target
         if not inspect.isclass(target) or not issubclass(target, ScheduleHook):
             continue
         names = signature_of(target).parameters

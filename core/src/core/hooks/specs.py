@@ -70,10 +70,10 @@ class HookSpecs:
 
     @hookspec
     def after_evaluation(self, runner: Runner) -> None:
-        """Fire on every process when an evaluation is over; on the first, its metrics are in `runner.log_buffer.output`.
+        """Fire on every process when an evaluation is over, from inside the point at which it ran.
 
-        Evaluations (70) run inside other points, mostly `after_train_epoch`; loggers (90) write their metrics later.
-        A learning rate that follows a metric listens here.
+        On the first process `runner.log_buffer.output` holds its metrics, which the loggers (90) write later. A
+        learning rate that follows a metric listens here.
         """
 
     @hookspec
