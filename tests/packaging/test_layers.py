@@ -41,6 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hooks", "lr", "momentum"),
     ("runner.registration", "runner.state"),
     ("runner",),
+    ("plots",),
     ("public", "cli"),
     ("run", "__main__"),
 )

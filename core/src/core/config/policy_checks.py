@@ -22,9 +22,9 @@ def check_policies(config: RunConfig, context: Context) -> None:
         if recipe is None or not recipe.given or context.report.has_error_at(recipe.path):
             continue
         target: Any = recipe.component.target
+        names = signature_of(target).parameters
         if not inspect.isclass(target) or not issubclass(target, ScheduleHook):
             continue
-        names = signature_of(target).parameters
         options = {name: effective(target, recipe.arguments, name) for name in names}
         for option, message in target.preflight(options, facts):
             at = (*recipe.path, option) if option in recipe.given else recipe.path

@@ -30,10 +30,19 @@ class Assembly:
         device: where the model lives.
         seed: what data order and augmentation depend on.
         logger: the run's logger.
+        world_size: how many processes train together; None for those of the process group.
     """
 
-    def __init__(self, config: RunConfig, device: torch.device, seed: int, logger: logging.Logger) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        device: torch.device,
+        seed: int,
+        logger: logging.Logger,
+        world_size: int | None = None,
+    ) -> None:
         self.config, self.device, self.seed, self.logger = config, device, seed, logger
+        self.world_size = get_dist_info()[1] if world_size is None else world_size
         self._loaders: list[DataLoader[Any]] = []
 
     def close(self) -> None:
@@ -93,21 +102,25 @@ class Assembly:
         return self.loader(split, build_dataset(recipes, test_mode=True), training=False)
 
     def optimizer(self, model: torch.nn.Module) -> Any:
-        """Build the optimizer or optimizers, with the learning rate scaled if the config asks for it."""
-        section = self.config.optimizer
-        if section is None:
+        """Build the optimizer or optimizers."""
+        section = self.optimizer_section()
+        return None if section is None else build_optimizer(model, section)
+
+    def optimizer_section(self) -> Mapping[str, Any] | None:
+        """Return the table of the optimizer or optimizers, the learning rate scaled if the config asks for it."""
+        if self.config.optimizer is None:
             return None
         scale = self._lr_scale()
-        raw: Mapping[str, Any] = section.raw
+        raw: Mapping[str, Any] = self.config.optimizer.raw
         if scale != 1:
             raw = {n: _scaled(o, scale) for n, o in raw.items()} if is_several(raw) else _scaled(raw, scale)
-        return build_optimizer(model, raw)
+        return raw
 
     def _lr_scale(self) -> float:
         section = self.config.auto_scale_lr
         if section is None or not section.enable or not section.base_batch_size:
             return 1
-        total = self.config.data.samples_per_gpu * get_dist_info()[1]
+        total = self.config.data.samples_per_gpu * self.world_size
         scale = total / section.base_batch_size
         self.logger.info(
             "auto_scale_lr: the lr was chosen for batches of %d; this run's hold %d, so it is multiplied by %g",
