@@ -103,8 +103,7 @@ class EvalHook(BestWeightsHook):
     def after_train_epoch(self, runner: Runner) -> None:
         """Evaluate, if epochs are counted and one is due."""
         if self.by_epoch and self._should_evaluate(runner):
-            with keeping_modes(runner.model):
-                self._do_evaluate(runner)
+            self._evaluate_now(runner)
 
     def after_train_iter(self, runner: Runner) -> None:
         """Evaluate, if iterations are counted and one is due."""
@@ -114,8 +113,12 @@ class EvalHook(BestWeightsHook):
                 if isinstance(other, LoggerHook):
                     other.after_train_iter(runner)
             runner.log_buffer.clear()
-            with keeping_modes(runner.model):
-                self._do_evaluate(runner)
+            self._evaluate_now(runner)
+
+    def _evaluate_now(self, runner: Runner) -> None:
+        with keeping_modes(runner.model):
+            self._do_evaluate(runner)
+        runner.call_hook("after_evaluation")
 
     def _should_evaluate(self, runner: Runner) -> bool:
         done = (runner.epoch if self.by_epoch else runner.iter) + 1

@@ -69,6 +69,14 @@ class HookSpecs:
         """
 
     @hookspec
+    def after_evaluation(self, runner: Runner) -> None:
+        """Fire on every process when an evaluation is over, from inside the point at which it ran.
+
+        On the first process `runner.log_buffer.output` holds its metrics, which the loggers (90) write later. A
+        learning rate that follows a metric listens here.
+        """
+
+    @hookspec
     def after_epoch(self, runner: Runner) -> None:
         """Fire after every epoch of either kind; on an iteration-based runner once, before `after_run`."""
 
