@@ -91,8 +91,10 @@ class Components:
         signature = signature_of(component.target)
         options = {key: value for key, value in table.items() if key != slot.key}
         priority: Any = slot.priority
-        if slot.own_priority and "priority" in options:
-            priority = self._priority((*path, "priority"), options.pop("priority"))
+        if slot.own_priority:
+            priority = getattr(component.target, "default_priority", priority)
+            if "priority" in options:
+                priority = self._priority((*path, "priority"), options.pop("priority"))
         taken = {key: value for key, value in options.items() if self._takes(path, key, component, signature, slot)}
         self._required(path, taken, options, component, signature, slot)
         filled = {
@@ -123,7 +125,8 @@ class Components:
             return None
         kind = type(value)
         component = Component(kind.__name__, lambda: value, provider_of(kind), slot.registry.name)
-        return Recipe(component, {}, path, slot.priority)
+        priority = getattr(value, "default_priority", slot.priority) if slot.own_priority else slot.priority
+        return Recipe(component, {}, path, priority)
 
     def _component(self, path: KeyPath, table: Mapping[str, Any], slot: Slot) -> Component | None:
         type_ = table.get(slot.key, slot.default_type)
