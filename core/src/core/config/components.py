@@ -125,8 +125,7 @@ class Components:
             return None
         kind = type(value)
         component = Component(kind.__name__, lambda: value, provider_of(kind), slot.registry.name)
-        priority = getattr(value, "default_priority", slot.priority) if slot.own_priority else slot.priority
-        return Recipe(component, {}, path, priority)
+        return Recipe(component, {}, path, slot.priority)
 
     def _component(self, path: KeyPath, table: Mapping[str, Any], slot: Slot) -> Component | None:
         type_ = table.get(slot.key, slot.default_type)
