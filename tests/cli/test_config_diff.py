@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from core.config.differences import differences
 
@@ -100,10 +101,6 @@ def test_a_config_and_the_checkpoint_of_its_run(command: Any, tmp_path: Path) ->
 
 
 def test_a_checkpoint_as_mmcv_writes_it(command: Any, tmp_path: Path) -> None:
-    files = Path(__file__).parent.parent / "checkpoint" / "data"
-    assert files.is_dir()
-    import torch
-
     text = "model = dict(\n    type='small.Net')\noptimizer = dict(type='SGD', lr=0.2)\n"
     torch.save({"meta": {"mmcv_version": "1.7.2", "config": text}, "state_dict": {}}, tmp_path / "old.pth")
     lines = command("config", "diff", "old.pth", "config.py")[1].splitlines()
