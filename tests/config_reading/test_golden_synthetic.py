@@ -24,6 +24,7 @@ BETTER = {
     "_delete_ without base": "_delete_ never leaks",
     "_delete_ inside a list": "_delete_ never leaks",
     "unsupported extension": "TOML is read",
+    "merge_from_dict 12": "digits index a tuple as they index a list",
 }
 
 

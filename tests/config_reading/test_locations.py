@@ -178,3 +178,12 @@ def test_a_delete_that_deletes_nothing_is_a_finding(tmp_path: Path) -> None:
     assert loaded.data == {"x": {"a": 1}}
     (problem,) = loaded.findings
     assert (problem.severity, problem.path, problem.location.line) == ("warning", ("x", "_delete_"), 2)
+
+
+def test_the_key_by_which_editors_find_a_schema_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text('"$schema" = "./a.json"\nx = 1\n')
+    (tmp_path / "other.json").write_text('{"$schema": "./b.json", "y": {"$schema": "kept"}}')
+    (tmp_path / "c.yaml").write_text("$schema: ./c.json\n_base_: [base.toml, other.json]\nz: 3\n")
+    loaded = load(tmp_path / "c.yaml")
+    assert loaded.data == {"x": 1, "y": {"$schema": "kept"}, "z": 3}
+    assert ("$schema",) not in loaded.locations

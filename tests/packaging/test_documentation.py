@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from reference_page import with_reference
 
 from core.cli.main import build_parser
 from core.config.loader import load
@@ -51,6 +52,11 @@ def test_commands_answer_as_the_page_says(name: str, tmp_path: Path) -> None:
     script = ROOT / "tests/support/console_page.py"
     subprocess.run([sys.executable, script, copy], check=True)
     assert copy.read_text() == (ROOT / "docs" / name).read_text(), f"python {script} docs/{name} writes it anew"
+
+
+def test_the_reference_is_what_the_schema_says() -> None:
+    page = (ROOT / "docs/config.md").read_text()
+    assert with_reference(page) == page, "python tests/support/reference_page.py docs/config.md writes it anew"
 
 
 def test_every_key_is_described() -> None:

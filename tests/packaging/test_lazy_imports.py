@@ -42,10 +42,20 @@ def test_a_plugin_hands_its_names_on_lazily(tmp_path: Path) -> None:
     assert modules & HEAVY == {"hookloom_optim_extra"}
 
 
-def test_a_config_is_printed_without_torch(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["config", "print", "net.py"],
+        ["config", "explain", "net.py", "optimizer.lr"],
+        ["config", "diff", "net.py", "net.py", "--cfg-options", "optimizer.lr=1"],
+        ["config", "schema", "--help"],
+    ],
+    ids=lambda arguments: arguments[1],
+)
+def test_a_config_is_seen_without_torch(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text("optimizer = dict(type='Lion', lr=1e-4)\n")
-    code = "from core.cli.main import main; assert main(['config', 'print', 'net.py']) == 0"
-    assert not modules_after(code, tmp_path) & HEAVY
+    code = f"from core.cli.main import main; assert main({arguments}) == 0"
+    assert not modules_after(code, tmp_path) & (HEAVY | {"cattrs", "core.registries", "core.json_schema"})
 
 
 def test_a_component_brings_its_plugin_and_no_other(tmp_path: Path) -> None:

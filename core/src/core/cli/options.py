@@ -10,8 +10,14 @@ from core.plugins.switches import split_names
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Add the config file and what changes how it is read."""
+    """Add the config file, what changes how it is read, and how strictly it is checked."""
     parser.add_argument("config", help="a .py, .yaml, .json or .toml config")
+    add_reading_options(parser)
+    parser.add_argument("--strict", action="store_true", help="treat warnings about the config as errors")
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add what changes how a config is read."""
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -20,7 +26,6 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         help="override keys: optimizer.lr=0.1 data.train.pipeline.0.type=Load model.widths=[8,16]",
     )
     parser.add_argument("--static", action="store_true", help="refuse a Python config that would have to be run")
-    parser.add_argument("--strict", action="store_true", help="treat warnings about the config as errors")
 
 
 def add_plugin_options(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from core.config.custom_imports import apply_custom_imports
 from core.config.dump import to_json, to_python, to_yaml
 from core.config.inherit import MergeError
 from core.config.loader import Loaded, from_dict, load, read_string
-from core.config.locations import Locations
+from core.config.locations import Locations, format_path
 
 
 class Config:
@@ -132,7 +132,7 @@ class Config:
             allow_list_keys: whether a key of digits is an index into a list.
 
         Raises:
-            TypeError: if a dict meets something that is no dict.
+            TypeError: if a key leads into something that is neither a dict nor a list.
             KeyError: if an index is too large.
         """
         from core.config.finish import finish
@@ -143,8 +143,8 @@ class Config:
         try:
             merged = merge(nested(options), placeless, index_lists=allow_list_keys)
         except MergeError as error:
-            kind = KeyError if "index" in error.message else TypeError
-            raise kind(error.message) from error
+            kind = KeyError if "too large" in error.message else TypeError
+            raise kind(f"{format_path(error.path)}: {error.message}" if error.path else error.message) from error
         data, fresh, _ = finish(merged)
         places = dict(self._locations)
         for path, place in fresh.items():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from core.config.schema import RunConfig
     from core.config.sections.context import Context
 
-_MINIMA = (("min_lr", "min_lr_ratio"), ("min_momentum", "min_momentum_ratio"))
+MINIMA = (("min_lr", "min_lr_ratio"), ("min_momentum", "min_momentum_ratio"))
 _ITERATIONS_ONLY = {"cyclic", "onecycle"}
 
 
@@ -146,7 +146,7 @@ def _schedules(config: RunConfig, context: Context) -> Iterator[Recipe]:
 def _minima(config: RunConfig, context: Context) -> None:
     for recipe in _schedules(config, context):
         parameters = signature_of(recipe.component.target).parameters
-        for absolute, relative in _MINIMA:
+        for absolute, relative in MINIMA:
             # A policy that needs neither has a default for one of them.
             if any(name not in parameters or parameters[name].default is not None for name in (absolute, relative)):
                 continue

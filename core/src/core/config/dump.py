@@ -57,6 +57,14 @@ def to_yaml(data: Mapping[str, Any]) -> str:
         raise DumpError(f"the config cannot be written as YAML: {error}") from error
 
 
+def one_line(value: Any) -> str:
+    """Return a value on one line as a Python config writes it; what has no literal is shown as Python shows it."""
+    try:
+        return _flat(value)
+    except DumpError:
+        return repr(value)
+
+
 def _listed(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _listed(item) for key, item in value.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.config.failure import ReadError
-from core.config.located import LDict, LList
+from core.config.located import LDict, LList, LTuple
 from core.config.locations import KeyPath, Location, format_path
 
 DELETE = "_delete_"
@@ -25,7 +25,7 @@ def merge(child: LDict, base: LDict, *, index_lists: bool = False, path: KeyPath
     Args:
         child: wins; `_delete_=True` in one of its dicts drops the base's dict.
         base: both are left as they are, but the result may share their values.
-        index_lists: whether a key of digits is an index into a list of the base.
+        index_lists: whether a key of digits is an index into a list or tuple of the base.
         path: where the two stand.
 
     Raises:
@@ -38,16 +38,17 @@ def merge(child: LDict, base: LDict, *, index_lists: bool = False, path: KeyPath
 
 
 def _put(target: Any, key: Any, value: Any, place: Location | None, index_lists: bool, path: KeyPath) -> None:
-    old_place = target.places[key] if isinstance(target, LList) else target.places.get(key)
-    old = target[key] if isinstance(target, LList) or key in target else None
     exists = isinstance(target, LList) or key in target
+    old = target[key] if exists else None
+    old_place = target.places[key] if isinstance(target, LList) else target.places.get(key)
     how = "override"
     if isinstance(value, dict) and exists:
         how = "delete" if value.get(DELETE) else "merge"
         value = without_delete(value)
         if how == "merge":
             value = _merged(value, old, place, index_lists, path)
-    new_place = place.over(old_place, how) if place is not None and exists else place or old_place
+    lost = None if how == "merge" else old
+    new_place = place.over(old_place, how, lost) if place is not None and exists else place or old_place
     if isinstance(target, LList):
         target[key] = value
         target.places[key] = new_place
@@ -66,23 +67,34 @@ def _merged(value: LDict, old: Any, place: Location | None, index_lists: bool, p
     # What an executed config makes with the help of others may be plain.
     if isinstance(old, dict):
         return merge(value, LDict(old), index_lists=index_lists, path=path)
-    if index_lists and isinstance(old, list):
-        items = LList(old)
-        for key, item in value.items():
-            if not str(key).isdigit():
-                raise MergeError(
-                    f"{format_path(path)} is a list: {key!r} is no index", (*path, key), value.places.get(key)
-                )
-            if int(key) >= len(items):
-                raise MergeError(f"index {key} is too large: the list has {len(items)} items", (*path, key), place)
-            _put(items, int(key), item, value.places.get(key), True, (*path, int(key)))
-        return items
+    if index_lists and isinstance(old, (list, tuple)):
+        return _with_items(value, old, path)
+    if index_lists:
+        what = "None" if old is None else f"{type(old).__name__} {old!r}"
+        key = next(iter(value), "a key")
+        said = f"is {what}, no dict or list: {key!r} cannot be set inside it"
+        said += f"; {format_path(path)}.{DELETE}=True makes a dict of it"
+        raise MergeError(said, path, place)
     kind = "None" if old is None else f"a {type(old).__name__}"
     raise MergeError(
         f"a dict cannot be merged into {kind} of the base; {DELETE}=True in it drops the base's value",
         path,
         place,
     )
+
+
+def _with_items(value: LDict, old: list[Any] | tuple[Any, ...], path: KeyPath) -> LList | LTuple:
+    """Return a list or tuple with the items put in that a dict holds under their indices."""
+    items = LList(old)
+    kind, count = "list" if isinstance(old, list) else "tuple", f"{len(items)} item{'' if len(items) == 1 else 's'}"
+    for key, item in value.items():
+        place = value.places.get(key)
+        if not str(key).isdigit():
+            raise MergeError(f"is a {kind} of {count}: {key!r} is no index of it", path, place)
+        if int(key) >= len(items):
+            raise MergeError(f"is a {kind} of {count}: index {key} is too large", path, place)
+        _put(items, int(key), item, place, True, (*path, int(key)))
+    return items if isinstance(old, list) else LTuple(items)
 
 
 def join_bases(bases: list[LDict]) -> LDict:

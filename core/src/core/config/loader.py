@@ -23,6 +23,7 @@ from core.errors import ConfigError
 
 BASE = "_base_"
 DEPRECATION = "_deprecation_"
+EDITORS = "$schema"  # by which editors find the JSON Schema of a file
 RESERVED = ("filename", "text", "pretty_text")
 
 
@@ -82,16 +83,26 @@ def from_dict(data: Mapping[str, Any], *, overrides: Mapping[str, Any] | None = 
     return Loaded(loaded.data, loaded.locations, None, "", loaded.used_names, loaded.findings)
 
 
-def read_string(text: str, extension: str) -> Loaded:
+def read_string(
+    text: str,
+    extension: str,
+    *,
+    folder: str = "",
+    overrides: Mapping[str, Any] | None = None,
+    static: bool = False,
+) -> Loaded:
     """Read a config from a text.
 
     Args:
         text: the content.
-        extension: the kind of file it would stand in, such as `.py`; bases are relative to the working directory.
+        extension: the kind of file it would stand in, such as `.py`.
+        folder: where that file would stand: bases are relative to it; default the working directory.
+        overrides: values by dotted key, merged last.
+        static: refuse a Python text that would have to be run.
     """
-    name = os.path.abspath(f"config{extension}")
-    reading = _Reading(name, False, True)
-    return reading.finished(reading.text(text, name), None)
+    name = os.path.abspath(os.path.join(folder, f"config{extension}"))
+    reading = _Reading(name, static, True)
+    return reading.finished(reading.text(text, name), overrides)
 
 
 class _Reading:
@@ -142,6 +153,8 @@ class _Reading:
                 text, name, base, static=self.static, use_predefined_variables=self.use_predefined_variables
             )
             self.used |= read
+            content.pop(EDITORS, None)
+            content.places.pop(EDITORS, None)
             _deprecated(content, name)
             merged = content
             if BASE in content:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 KeyPath = tuple[Any, ...]  # keys of dicts (mostly texts) and indices of lists
 
@@ -23,6 +23,7 @@ class Location:
         how: `set`, `merge` (a dict into the base's), `override` (of the base's value) or `delete`.
         previous: the place whose value this one overrode or merged into.
         via: where the variable was assigned whose name stands at this place.
+        before: the value that stood at `previous`.
     """
 
     file: str
@@ -30,6 +31,7 @@ class Location:
     how: str = "set"
     previous: Location | None = None
     via: Location | None = None
+    before: Any = field(default=None, eq=False, repr=False)
 
     def display(self, root: str | None = None) -> str:
         """Return `file:line`, the file relative to `root` if it lies below or beside it."""
@@ -40,9 +42,9 @@ class Location:
     def __str__(self) -> str:
         return self.display()
 
-    def over(self, previous: Location | None, how: str) -> Location:
-        """Return this place as one that overrode another."""
-        return self if previous is None else evolve(self, previous=previous, how=how)
+    def over(self, previous: Location | None, how: str, before: Any = None) -> Location:
+        """Return this place as one that overrode another, where `before` stood."""
+        return self if previous is None else evolve(self, previous=previous, how=how, before=before)
 
     def chain(self) -> Iterator[Location]:
         """Yield this place and those it overrode, newest first."""

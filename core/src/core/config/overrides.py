@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.config.inherit import MergeError
 from core.config.located import LDict, LList, LTuple
 from core.config.locations import OPTIONS, Location
 
@@ -16,19 +17,22 @@ def nested(options: Mapping[str, Any]) -> LDict:
         options: values by dotted key, in the order typed.
 
     Raises:
-        ValueError: if one option goes into what another one set to no dict.
+        MergeError: if a key has an empty part, or one option goes into what another one set to no dict.
     """
     result = LDict()
     for ordinal, (dotted, value) in enumerate(options.items(), 1):
         place = Location(OPTIONS, ordinal)
         level = result
-        *outer, last = str(dotted).split(".")
-        for key in outer:
+        *outer, last = path = str(dotted).split(".")
+        if not all(path):
+            raise MergeError(f"{str(dotted)!r} is no key: nothing stands before or behind a dot in it", (), place)
+        for depth, key in enumerate(outer, 1):
             if key not in level:
                 level.put(key, LDict(), place)
             level = level[key]
             if not isinstance(level, LDict):
-                raise ValueError(f"{dotted}: {key!r} was set to {level!r} by an option before")
+                said = f"an option before set it to {level!r}: {path[depth]!r} cannot be set inside it"
+                raise MergeError(said, tuple(path[:depth]), place)
         level.put(last, placed(value, place), place)
     return result
 

@@ -24,38 +24,43 @@ class RunConfig:
     """A checked config: nothing in it is built yet.
 
     Args:
-        model: the model.
+        model: any `torch.nn.Module`: its `train_step(data, optimizer)` if it has one, else the batch goes to
+            `forward`, which answers with a loss or a dict of losses.
         data: datasets and how they are loaded.
-        optimizer: the optimizer or optimizers with their constructors; None for a model that steps its own.
+        optimizer: the optimizer with its constructor, or several by name, each for the sub-module of its name;
+            none for a model that steps its own.
         optimizer_config: the hook that steps the optimizer; with `fp16` it is the mixed-precision one.
-        lr_config: the LR updater.
-        momentum_config: the momentum updater.
-        runner: the runner, its kind and its length.
+        lr_config: the learning-rate policy.
+        momentum_config: the momentum policy.
+        runner: the runner and the length of the run.
         workflow: phases and their lengths, such as `[('train', 1), ('val', 1)]`.
-        checkpoint_config: the hook that saves.
-        log_config: the logger hooks and their common interval.
-        evaluation: the hook that evaluates on one process.
-        dist_evaluation: the same on several.
-        custom_hooks: further hooks.
-        custom_imports: modules that are imported before anything is looked up.
-        fp16: its table where there is one, be it empty: the forward pass is autocast.
-        work_dir: where the run writes; None for the default.
+        checkpoint_config: the hook that saves; keys that are not its own go to the runner's `save_checkpoint`.
+        log_config: the logger hooks and the interval they share.
+        evaluation: the hook that evaluates `data.val`; keys that are not its own go to the dataset's `evaluate`.
+            Its `by_epoch` follows the runner.
+        dist_evaluation: the same on several processes.
+        custom_hooks: further hooks, one or a list.
+        custom_imports: modules that are imported before anything is looked up, so that they can register
+            components.
+        fp16: options of mixed precision, such as `dict(loss_scale='dynamic')` or `{}`: the optimizer hook scales
+            the loss, and the forward pass is autocast.
+        work_dir: where the run writes; `--work-dir` wins; `./work_dirs/<config name>` without either.
         resume_from: a checkpoint with which everything goes on.
-        load_from: a checkpoint of which only the weights are taken; `resume_from` wins.
-        auto_resume: go on with the newest checkpoint of the work directory.
+        load_from: a checkpoint, or its address, of which only the weights are taken; resuming wins.
+        auto_resume: go on with the newest valid checkpoint of the work directory, if there is one.
         resume: True as `auto_resume`, a path as `resume_from`.
-        seed: seeds every generator; None draws one.
+        seed: seeds every generator; without it one is drawn.
         deterministic: ask torch for deterministic algorithms.
         log_level: name or number of the least level that is logged.
-        dist_params: `backend` and further arguments of torch's process group.
+        dist_params: `backend` and further arguments of torch's process group; nccl without a GPU becomes gloo.
         find_unused_parameters: passed to DistributedDataParallel.
         cudnn_benchmark: let cuDNN try which algorithm is fastest.
         opencv_num_threads: OpenCV's threads, set where OpenCV is imported.
         mp_start_method: how loader workers are started.
         gpu_ids: GPUs of a run in one process; the first is used.
-        exp_name: name of the run in log and checkpoints.
-        auto_scale_lr: scales the lr to the total batch size.
-        device: such as `cpu` or `cuda:1`; None finds one.
+        exp_name: name of the run in logs and checkpoints.
+        auto_scale_lr: scales the learning rate to the batch size of this run.
+        device: such as `cpu` or `cuda:1`; `--device` wins; the best one there is without either.
         plugins: which distributions may take part.
         variables: the user's own top-level names.
     """

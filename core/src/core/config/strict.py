@@ -221,7 +221,7 @@ def _opaque_hook(annotation: Any) -> Hook:
     return check
 
 
-def _unwrapped(annotation: Any) -> Any:
+def unwrapped(annotation: Any) -> Any:
     """Return the type under Annotated, Final, NewType or an alias; None if it is none of them."""
     if get_origin(annotation) in (Annotated, typing.Final, typing.ClassVar):
         return get_args(annotation)[0]
@@ -234,7 +234,7 @@ def _unwrapped(annotation: Any) -> Any:
 
 def _factory(annotation: Any) -> Hook:
     """Return the check of everything but text and numbers."""
-    inner = _unwrapped(annotation)
+    inner = unwrapped(annotation)
     if inner is not None:
         hook = _CONVERTER.get_structure_hook(inner)
         return lambda value, _: hook(value, inner)

@@ -176,7 +176,7 @@ class DistEvalHook(EvalHook):
         dataloader: whose sampler gives this process its part, in turns.
         broadcast_bn_buffer: whether the running statistics of the first process are used by all.
         tmpdir: taken over from MMCV; results travel through the process group instead.
-        gpu_collect: likewise without effect.
+        gpu_collect: without effect, as `tmpdir`.
         **kwargs: the options of `EvalHook`.
     """
 

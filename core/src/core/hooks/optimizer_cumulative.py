@@ -24,7 +24,7 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
     The last `max_iters % K` iterations are divided by their own number. Borders of epochs do not count.
 
     Args:
-        cumulative_iters: K; the options of `OptimizerHook` follow by keyword.
+        cumulative_iters: K, the iterations of one step; the options of `OptimizerHook` follow by keyword.
     """
 
     cumulative_iters: int = attrs.field(default=1, validator=positive_int)

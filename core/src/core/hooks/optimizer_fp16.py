@@ -45,10 +45,10 @@ class Fp16OptimizerHook(OptimizerHook):
     Args:
         grad_clip: as of `OptimizerHook`; the gradients are clipped when they are scaled back.
         coalesce: known for MMCV's sake and without effect: torch reduces the gradients.
-        bucket_size_mb: likewise.
+        bucket_size_mb: without effect, as `coalesce`.
         loss_scale: a number that never changes, `'dynamic'`, or options of `torch.amp.GradScaler`
             (`init_scale`, `growth_factor`, `backoff_factor`, `growth_interval`) for a dynamic one.
-        distributed: likewise without effect.
+        distributed: without effect, as `coalesce`.
         detect_anomalous_params: as of `OptimizerHook`.
     """
 

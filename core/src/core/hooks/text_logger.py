@@ -30,7 +30,7 @@ class TextLoggerHook(LoggerHook):
         by_epoch: whether intervals and lines count within the epoch or over the run.
         interval: iterations between two records.
         ignore_last: leave out the rest of an epoch that is shorter than `interval`.
-        reset_flag: see `LoggerHook`.
+        reset_flag: clear the averages after logging; set on the last logger of a run.
         interval_exp_name: iterations between two lines with `meta['exp_name']`.
         out_dir: a folder to which the logs are copied at the end; the last part of the work directory's
             path is appended.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from attrs import field, frozen
+from attrs.validators import ge
 
 from core.config.components import Slot
 from core.config.describe import describe_value
@@ -20,29 +22,59 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 LOADERS = tuple(f"{split}_dataloader" for split in SPLITS)
-# Options of a loader with their types: ours, then torch's.
-LOADER_OPTIONS: dict[str, Any] = {
-    "samples_per_gpu": int,
-    "workers_per_gpu": int,
-    "shuffle": bool,
-    "seed": int | None,
-    "round_up": bool,
-    "drop_last": bool,
-    "pin_memory": bool | None,
-    "persistent_workers": bool | None,
-    "prefetch_factor": int | None,
-    "timeout": float,
-    "collate_fn": Any,
-    "sampler": Any,
-    "batch_sampler": Any,
-    "worker_init_fn": Any,
-    "multiprocessing_context": Any,
-    "generator": Any,
-    "pin_memory_device": str,
-    "dist": bool,
-    "num_gpus": int,
-}
 PATH = ("data",)
+
+
+@frozen(kw_only=True)
+class LoaderOptions:
+    """How a loader reads its dataset: our own options, then torch's; one without a default depends on the run.
+
+    Args:
+        samples_per_gpu: batch size on each device.
+        workers_per_gpu: loader processes of each device.
+        shuffle: whether the order is random; by default in training.
+        seed: what the order depends on; None takes the run's.
+        round_up: whether the parts of several processes are made even by repeating samples.
+        drop_last: whether a last batch that is not full is left out.
+        pin_memory: whether batches are put where a GPU copies them from without waiting; None does so for CUDA.
+        persistent_workers: whether workers live on between epochs; None does so.
+        prefetch_factor: batches that each worker loads ahead.
+        timeout: seconds after which waiting for a worker is given up; 0 for never.
+        collate_fn: makes a batch of samples.
+        sampler: says the order of the samples.
+        batch_sampler: says which samples make a batch.
+        worker_init_fn: is called in each worker at its start.
+        multiprocessing_context: how workers are started.
+        generator: torch's generator that the loader draws from.
+        pin_memory_device: the device that memory is pinned for.
+        dist: whether several processes share the data; by default they do.
+        num_gpus: taken over from MMCV; one process uses one device.
+    """
+
+    samples_per_gpu: int = field(default=1, validator=ge(1))
+    workers_per_gpu: int = field(default=0, validator=ge(0))
+    shuffle: bool
+    seed: int | None = None
+    round_up: bool = True
+    drop_last: bool = False
+    pin_memory: bool | None = None
+    persistent_workers: bool | None = None
+    prefetch_factor: int | None = None
+    timeout: float = 0
+    collate_fn: Any = None
+    sampler: Any = None
+    batch_sampler: Any = None
+    worker_init_fn: Any = None
+    multiprocessing_context: Any = None
+    generator: Any = None
+    pin_memory_device: str = ""
+    dist: bool
+    num_gpus: int = 1
+
+
+LOADER_OPTIONS: dict[str, Any] = {
+    option.name: option.type for option in attrs.fields(attrs.resolve_types(LoaderOptions))
+}
 
 
 @frozen

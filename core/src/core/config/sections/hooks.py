@@ -66,7 +66,12 @@ def read_checkpoint(context: Context, runner: RunnerConfig | None, kind: Kind) -
     defaults: dict[str, Any] = {"by_epoch": False} if kind == "iter" else {}
     sink = _save_checkpoint(runner)
     slot = Slot(HOOKS, default_type="CheckpointHook", priority="NORMAL", defaults=defaults, sink=sink)
-    return context.components.recipe(("checkpoint_config",), table, slot)
+    recipe = context.components.recipe(("checkpoint_config",), table, slot)
+    if recipe is not None and sink is not None:
+        own = signature_of(recipe.component.target).parameters
+        for key in recipe.given.keys() & sink.parameters.keys() - own.keys():
+            context.report.typed(("checkpoint_config", key), recipe.given[key], sink.parameters[key].annotation)
+    return recipe
 
 
 def _save_checkpoint(runner: RunnerConfig | None) -> Signature | None:

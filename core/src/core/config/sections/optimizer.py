@@ -37,7 +37,7 @@ class ParamwiseConfig:
     """The default constructor's `paramwise_cfg`.
 
     Args:
-        custom_keys: rules by a part of the parameter's name.
+        custom_keys: rules by a part of the parameter's name, each `dict(lr_mult=, decay_mult=)`.
         bias_lr_mult: factor of the lr of biases outside of norm layers.
         bias_decay_mult: factor of their weight decay.
         norm_decay_mult: factor of the weight decay of norm layers.
