@@ -89,7 +89,7 @@ class ProfilerHook(Hook):
 
         self.profiler = torch_profiler.profile(
             activities=list(chosen.values()),
-            schedule=None if self.schedule is None else torch_profiler.schedule(**self.schedule),
+            schedule=torch_profiler.schedule(**self.schedule) if self.schedule else _always,
             on_trace_ready=traced,
             record_shapes=self.record_shapes,
             profile_memory=self.profile_memory,
@@ -176,6 +176,11 @@ class ProfilerHook(Hook):
             runner.logger.info("the trace is in %s", path)
 
         return both
+
+
+def _always(step: int) -> torch_profiler.ProfilerAction:
+    """Record every step; without any schedule torch would not mark where steps begin."""
+    return torch_profiler.ProfilerAction.RECORD
 
 
 def _log_table(runner: Runner, profiler: Any, options: Mapping[str, Any]) -> None:
