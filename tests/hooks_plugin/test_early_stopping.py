@@ -75,8 +75,9 @@ def test_a_resumed_run_goes_on_counting(tmp_path: Path, kind: str) -> None:
     assert runner.iter == 3 * 7
 
 
-def test_a_run_that_had_stopped_stops_at_once_unless_its_options_change(tmp_path: Path) -> None:
-    options = {"checkpoint_config": {"interval": -1}}
+@pytest.mark.parametrize("interval", [-1, 1])
+def test_a_run_that_had_stopped_stops_at_once_unless_its_options_change(tmp_path: Path, interval: int) -> None:
+    options = {"checkpoint_config": {"interval": interval}}
     first = train({**config(tmp_path, (0.5,), patience=2), **options})
     assert first.epoch == 3
     assert saved(tmp_path / "latest.pth")["hookloom"]["epoch"] == 3

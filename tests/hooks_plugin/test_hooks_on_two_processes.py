@@ -82,4 +82,4 @@ def test_all_of_them(tmp_path: Path) -> None:
     norms = [record["grad_norm/first"] for record in records if record["mode"] == "train"]
     assert len(norms) == 9
     assert all(norm > 0 for norm in norms)
-    assert sorted(path.name for path in tmp_path.glob("trace*")) == ["trace.json", "trace.json.rank1"]
+    assert sorted(path.name for path in tmp_path.glob("*trace.json")) == ["rank1_trace.json", "trace.json"]
