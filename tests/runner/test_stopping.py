@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from golden_models import TinyNet, loader
-from hook_jobs import job, kept_log, log_of, same, saved
+from hook_jobs import Judged, job, kept_log, log_of, same, saved
 from runs import make_runner
 
 from core import Hook, RunStateError
@@ -131,6 +132,18 @@ def test_last_states_that_are_not_wanted_are_not_saved(tmp_path: Path) -> None:
     changes = {"checkpoint_config": {"interval": -1, "save_last": False}}
     train(job(tmp_path, {"type": Stops}, **changes))
     assert not list(tmp_path.glob("*.pth"))
+
+
+def test_the_example_of_the_page(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs/write-a-hook.md").read_text()
+    (block,) = re.findall(r"```py\n(class StopAtAccuracy.*?)```", page, re.S)
+    namespace: dict[str, Any] = {}
+    exec(block, namespace)
+    config = job(tmp_path)
+    config["data"]["val"] = {"type": Judged, "scores": (0.5, 0.75)}
+    config["custom_hooks"] = [{"type": namespace["StopAtAccuracy"], "accuracy": 0.7}]
+    runner = train(config)
+    assert (runner.epoch, runner.stop_reason) == (2, "the accuracy is 0.750")
 
 
 class First(Hook):

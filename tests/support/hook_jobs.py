@@ -17,7 +17,7 @@ KINDS: dict[str, dict[str, int]] = {"EpochBasedRunner": {"max_epochs": 3}, "Iter
 class Judged(small.Points):
     """Answers evaluations with the next of `scores`, the last one again and again."""
 
-    def __init__(self, scores: tuple[float, ...] = (0.5,), **options: Any) -> None:
+    def __init__(self, scores: Any = (0.5,), **options: Any) -> None:
         super().__init__(noise=0.0, **options)
         self.scores = list(scores)
 

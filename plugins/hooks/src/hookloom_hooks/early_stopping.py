@@ -135,7 +135,8 @@ class EarlyStoppingHook(Hook):
             return None
         than = "" if self.best_score is None else f" on {self.best_score:.6g}"
         by = f" by more than {self.min_delta:g}" if self.min_delta else ""
-        return f"early stopping: {self.monitor} has not improved{than}{by} in {self.wait} evaluations"
+        times = f"{self.wait} evaluation{'s' if self.wait > 1 else ''}"
+        return f"early stopping: {self.monitor} has not improved{than}{by} in {times}"
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value so far, of which metric it is, and how long it stands."""

@@ -18,7 +18,8 @@ from core.hooks.protocol import Runner
 from hookloom_hooks.layer_groups import Groups, Members, check_groups, grouped
 
 SHOWN = 5  # names in a message
-LOOK_EVERY = 50  # steps whose verdict may be outstanding where asking for it makes the loop wait for the device
+AT_ONCE = ("cpu",)  # devices that a verdict can be read from without making the loop wait
+LOOK_EVERY = 50  # steps whose verdicts may be outstanding on the others
 
 
 class NonFiniteGradientError(HookloomError, FloatingPointError):
@@ -161,7 +162,7 @@ class GradientMonitorHook(Hook):
         runner.log_buffer.update(values)
         if self._looks:
             self._open.append((runner.iter, names, ~torch.isfinite(_stacked(seen))))
-            if self.on_nonfinite == "error" or seen[0].device.type == "cpu" or len(self._open) >= LOOK_EVERY:
+            if self.on_nonfinite == "error" or seen[0].device.type in AT_ONCE or len(self._open) >= LOOK_EVERY:
                 self._look(runner)
 
     def _look(self, runner: Runner) -> None:

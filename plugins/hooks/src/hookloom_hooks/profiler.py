@@ -45,8 +45,8 @@ class ProfilerHook(Hook):
         profile_memory: whether memory is.
         with_stack: whether the place in the code is.
         with_flops: whether operations are counted.
-        json_trace_path: a file for the trace in Chrome's format, of the last cycle; on several processes the others
-            append their number.
+        json_trace_path: a file for the trace in Chrome's format, of the last cycle; on several processes the
+            names of the others begin with `rank<number>_`.
 
     Raises:
         OptionError: if an option is out of its range.
@@ -89,7 +89,7 @@ class ProfilerHook(Hook):
 
         self.profiler = torch_profiler.profile(
             activities=list(chosen.values()),
-            schedule=None if self.schedule is None else torch_profiler.schedule(**self.schedule),
+            schedule=torch_profiler.schedule(**self.schedule) if self.schedule else _always,
             on_trace_ready=traced,
             record_shapes=self.record_shapes,
             profile_memory=self.profile_memory,
@@ -167,15 +167,22 @@ class ProfilerHook(Hook):
     def _with_json(self, runner: Runner, ready: Callable[[Any], Any]) -> Callable[[Any], Any]:
         if self.json_trace_path is None:
             return ready
-        path = self.json_trace_path if not runner.rank else f"{self.json_trace_path}.rank{runner.rank}"
-        _make(Path(path).parent)
+        path = Path(self.json_trace_path)
+        if runner.rank:
+            path = path.with_name(f"rank{runner.rank}_{path.name}")
+        _make(path.parent)
 
         def both(profiler: Any) -> None:
             ready(profiler)
-            profiler.export_chrome_trace(path)
+            profiler.export_chrome_trace(str(path))
             runner.logger.info("the trace is in %s", path)
 
         return both
+
+
+def _always(step: int) -> torch_profiler.ProfilerAction:
+    """Record every step; without any schedule torch would not mark where steps begin."""
+    return torch_profiler.ProfilerAction.RECORD
 
 
 def _log_table(runner: Runner, profiler: Any, options: Mapping[str, Any]) -> None:

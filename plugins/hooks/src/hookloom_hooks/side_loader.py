@@ -54,9 +54,9 @@ def _copied(sampler: Any, dataset: Any = None) -> Any:
     try:
         return copy.deepcopy(sampler, shared)
     except Exception as error:
+        name = type(getattr(sampler, "sampler", sampler)).__name__
         raise HookError(
-            f"{type(sampler).__name__} cannot be copied, so its batches cannot be read without disturbing the order "
-            f"of training: {error}"
+            f"{name} cannot be copied, so its batches cannot be read without disturbing the order of training: {error}"
         ) from error
 
 
