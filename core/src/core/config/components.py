@@ -93,8 +93,10 @@ class Components:
         signature = signature_of(component.target)
         options = {key: value for key, value in table.items() if key != slot.key}
         priority: Any = slot.priority
-        if slot.own_priority and "priority" in options:
-            priority = self._priority((*path, "priority"), options.pop("priority"))
+        if slot.own_priority:
+            priority = getattr(component.target, "default_priority", priority)
+            if "priority" in options:
+                priority = self._priority((*path, "priority"), options.pop("priority"))
         taken = {key: value for key, value in options.items() if self._takes(path, key, component, signature, slot)}
         self._required(path, taken, options, component, signature, slot)
         filled = {

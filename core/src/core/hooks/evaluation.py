@@ -103,7 +103,7 @@ class EvalHook(BestWeightsHook):
     def after_train_epoch(self, runner: Runner) -> None:
         """Evaluate, if epochs are counted and one is due."""
         if self.by_epoch and self._should_evaluate(runner):
-            self._evaluate_now(runner)
+            self._evaluate_here(runner)
 
     def after_train_iter(self, runner: Runner) -> None:
         """Evaluate, if iterations are counted and one is due."""
@@ -113,9 +113,11 @@ class EvalHook(BestWeightsHook):
                 if isinstance(other, LoggerHook):
                     other.after_train_iter(runner)
             runner.log_buffer.clear()
-            self._evaluate_now(runner)
+            self._evaluate_here(runner)
 
-    def _evaluate_now(self, runner: Runner) -> None:
+    def _evaluate_here(self, runner: Runner) -> None:
+        runner.metrics = {}
+        runner.call_hook("before_evaluation")
         with keeping_modes(runner.model):
             self._do_evaluate(runner)
         runner.call_hook("after_evaluation")
@@ -151,6 +153,7 @@ class EvalHook(BestWeightsHook):
             raise HookError(
                 f"{type(dataset).__name__}.evaluate must answer with a dict of metrics, got {type(metrics).__name__}"
             )
+        runner.metrics = dict(metrics)
         runner.log_buffer.output.update(metrics)
         runner.log_buffer.ready = True
         if self.save_best is None:

@@ -32,7 +32,12 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     "hooks": {
         "TensorboardLoggerHook": "hookloom-loggers",
         "EMAHook": "hookloom-hooks",
+        "EarlyStoppingHook": "hookloom-hooks",
         "EmptyCacheHook": "hookloom-hooks",
+        "GradientMonitorHook": "hookloom-hooks",
+        "NumClassCheckHook": "hookloom-hooks",
+        "PreciseBNHook": "hookloom-hooks",
+        "ProfilerHook": "hookloom-hooks",
         "SyncBuffersHook": "hookloom-hooks",
     },
 }
