@@ -50,6 +50,22 @@ MISTAKES = [
     ),
     (
         "load_from = None",
+        "auto_scale_lr = dict(enable=False, base_batch_size=0)",
+        "lenet.py:15 auto_scale_lr.base_batch_size: must be positive, got 0",
+    ),
+    (
+        "load_from = None",
+        "auto_scale_lr = dict(enable=True, base_batch_size=8)\noptimizer = dict(type='Adam')",
+        "lenet.py:15 auto_scale_lr: has nothing to scale: Adam is given no 'lr'",
+    ),
+    (
+        "load_from = None",
+        "auto_scale_lr = dict(enable=True, base_batch_size=8)\n"
+        "lr_config = dict(policy='OneCycle', max_lr=0.1, by_epoch=False)",
+        "lenet.py:15 warning: auto_scale_lr: leaves max_lr alone, from which policy 'OneCycle' takes the learning rate",
+    ),
+    (
+        "load_from = None",
         "custom_imports = dict(imports=['no_such_module_of_ours'])",
         "lenet.py:15 custom_imports.imports: module 'no_such_module_of_ours' cannot be imported: "
         "ModuleNotFoundError: No module named 'no_such_module_of_ours'",

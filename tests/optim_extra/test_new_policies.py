@@ -82,7 +82,7 @@ def test_linear_to_zero_with_a_warm_up_as_long_as_its_hold_peaks_at_the_base_lr(
 
 @BOTH
 def test_cosine_with_hold(by_epoch: bool) -> None:
-    found = lrs({"policy": "CosineHold", "hold": 3, "tail": 0.3, "min_lr": 0.2, "by_epoch": by_epoch})
+    found = lrs({"policy": "CosineWithHold", "hold": 3, "tail": 0.3, "min_lr": 0.2, "by_epoch": by_epoch})
     wave = [0.2 + 0.5 * 0.8 * (cos(pi * part) + 1) for part in (0.0, 0.25, 0.5, 0.75)]
     assert found == pytest.approx([1.0] * 3 + wave + [0.2] * 3, rel=1e-15)
     assert found[-3:] == [0.2] * 3
@@ -136,7 +136,7 @@ def test_a_sequence_of_policies_with_a_start_of_their_own() -> None:
         ({"policy": "InverseSqrt", "timescale": 0}, "timescale must be a positive int, got 0"),
         ({"policy": "LinearToZero", "hold": 10}, "hold: hold=10 leaves nothing of the run's 10 epochs for the decay"),
         (
-            {"policy": "CosineHold", "hold": 6, "tail": 0.4},
+            {"policy": "CosineWithHold", "hold": 6, "tail": 0.4},
             "hold: hold=6 + tail=0.4 leaves nothing of the run's 10 epochs for the decay",
         ),
         (

@@ -191,7 +191,8 @@ data = dict(
     samples_per_gpu=6,
     train=dict(type='small.Points', noise=0.0),
     val=dict(type='small.Points', size=5, noise=0.0))
-optimizer = dict(type='SGD', lr=1e-9)
+optimizer = dict(type='SGD', lr=2e-9)
+auto_scale_lr = dict(enable=True, base_batch_size=24)  # two processes with 6 samples each
 lr_config = dict(policy='Plateau', monitor='score', patience=0, factor=0.5, threshold=1e9, threshold_mode='abs', eps=0)
 runner = dict(type='EpochBasedRunner', max_epochs=4)
 evaluation = dict(interval=1, metric='score')

@@ -33,11 +33,11 @@ lr_config = dict({})
         ),
         ("policy='LinearToZero', hold=500, by_epoch=False", ""),
         (
-            "policy='CosineHold', tail=0.5, hold=6",
+            "policy='CosineWithHold', tail=0.5, hold=6",
             "lr_config.hold: hold=6 + tail=0.5 leaves nothing of the run's 12 epochs for the decay",
         ),
         (
-            "policy='CosineHold', tail=12",
+            "policy='CosineWithHold', tail=12",
             "lr_config.tail: tail=12 leaves nothing of the run's 12 epochs for the decay",
         ),
         (

@@ -23,7 +23,7 @@ POLICIES: dict[str, dict[str, Any]] = {
     "InverseSqrt": {"timescale": 2},
     "Noam": {"d_model": 16, "warmup_steps": 3},
     "LinearToZero": {"hold": 1},
-    "CosineHold": {"hold": 0.2, "tail": 1, "min_lr": 0.01},
+    "CosineWithHold": {"hold": 0.2, "tail": 1, "min_lr": 0.01},
     "Sequential": {
         "policies": [
             {"policy": "torch", "scheduler": "ExponentialLR", "options": {"gamma": 0.9}},

@@ -29,6 +29,7 @@ def modules_after(code: str, folder: Path) -> set[str]:
         "from core.cli.main import main; assert main(['--version']) == 0",
         "from core.cli.main import main; assert main(['run', '--help']) == 0",
         "from core.cli.main import main; assert main(['check', '--help']) == 0",
+        "from core.cli.main import main; assert main(['plot', 'lr', '--help']) == 0",
         "from core.cli.main import main; assert main(['plugins', 'list']) == 0",
         "from core.cli.main import main; assert main(['plugins', 'list', 'hooks']) == 0",
     ],
@@ -56,6 +57,12 @@ def test_a_config_is_seen_without_torch(arguments: list[str], tmp_path: Path) ->
     (tmp_path / "net.py").write_text("optimizer = dict(type='Lion', lr=1e-4)\n")
     code = f"from core.cli.main import main; assert main({arguments}) == 0"
     assert not modules_after(code, tmp_path) & (HEAVY | {"cattrs", "core.registries", "core.json_schema"})
+
+
+def test_a_log_is_read_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "a.log.json").write_text('{"mode": "train", "epoch": 1, "iter": 1, "loss": 1.0}\n')
+    code = "from core.cli.main import main; assert main(['plot', 'log', 'a.log.json']) == 0"
+    assert not modules_after(code, tmp_path) & (HEAVY | {"matplotlib", "plotille"})
 
 
 def test_a_component_brings_its_plugin_and_no_other(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from attrs import field, frozen
 from core.plots.chart import Chart, Curve, Panel, PlotError
 from core.suggest import did_you_mean
 
-_HEAD = re.compile(r"Epoch \[\d+\]\[\d+/(\d+)\]")
+_EPOCH = re.compile(r"Epoch \[\d+\]\[\d+/(\d+)\]")
+_HEAD = re.compile(rf"{_EPOCH.pattern}|Iter \[\d+/\d+\]")
+_ITERATIONS = "IterBasedRunner"
 _COUNTERS = ("mode", "epoch", "iter")
 
 
@@ -106,14 +108,18 @@ def read_log(path: str) -> RunLog:
         PlotError: if it cannot be read or holds no records.
     """
     notes: list[str] = []
-    rows = [row for row in _rows(path, notes) if isinstance(row.get("mode"), str)]
+    lines = list(_rows(path, notes))
+    rows = [row for row in lines if isinstance(row.get("mode"), str)]
     if not rows:
         raise PlotError(f"{path} holds no records of a run")
     trained = [row for row in rows if row["mode"] == "train"]
-    by_epoch = _counts_within_epochs(trained) if trained else True
+    text = _text_log(path)
+    iterations = bool(text and text.startswith("Iter")) or any(_ITERATIONS in str(row.get("config")) for row in lines)
+    by_epoch = _counts_within_epochs(trained, iterations)
     per_epoch = 0
     if by_epoch and trained:
-        per_epoch = _in_text_log(path) or 0
+        found = _EPOCH.match(text or "")
+        per_epoch = int(found[1]) if found else 0
         if not per_epoch:
             per_epoch = max(int(row["iter"]) for row in trained)
             notes.append(f"{path}: an epoch is taken to have {per_epoch} iterations, the largest number in the log")
@@ -144,23 +150,30 @@ def _rows(path: str, notes: list[str]) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _counts_within_epochs(trained: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether `iter` begins anew with every epoch."""
-    places = [(row.get("epoch", 1), row["iter"]) for row in trained if "iter" in row]
+def _counts_within_epochs(trained: Sequence[Mapping[str, Any]], iterations: bool) -> bool:
+    """Tell whether `iter` begins anew with every epoch.
+
+    Args:
+        trained: the records of training.
+        iterations: whether something else says that the run counted iterations.
+    """
+    places = [(row.get("epoch", 1), row.get("iter", 0)) for row in trained]
     if any(later[1] < earlier[1] for earlier, later in pairwise(places)):
         return True
+    if iterations:
+        return False
     # One record an epoch has the same iteration each time; an iteration runner's grow without end.
-    return len({epoch for epoch, _ in places}) == 1 or len({iteration for _, iteration in places}) == 1
+    return len({epoch for epoch, _ in places}) <= 1 or len({iteration for _, iteration in places}) == 1
 
 
-def _in_text_log(path: str) -> int | None:
-    """Return the iterations of an epoch from the lines for people, which stand beside the JSON."""
+def _text_log(path: str) -> str | None:
+    """Return how the first record of training begins in the lines for people, which stand beside the JSON."""
     text = Path(path.removesuffix(".json"))
     if not path.endswith(".log.json") or not text.is_file():
         return None
     with text.open(encoding="utf-8", errors="replace") as lines:
         found = next((match for line in lines if (match := _HEAD.search(line))), None)
-    return int(found[1]) if found else None
+    return found[0] if found else None
 
 
 def _records(rows: Sequence[Mapping[str, Any]], by_epoch: bool, per_epoch: int) -> Iterator[Record]:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from attrs import frozen
 
+from core.config.policy_checks import facts_of
 from core.data.dataset import build_dataset
+from core.hooks.evaluation import EvalHook
 from core.hooks.points import implementation
 from core.hooks.schedule import ScheduleHook
 from core.lr.base import LrUpdaterHook
@@ -171,6 +173,18 @@ class _Curves:
     momentum: list[Values]
 
 
+class _NoEvaluation(EvalHook):
+    """Stands where the run has its evaluation, for updaters that look for one."""
+
+    def __init__(self) -> None:
+        pass
+
+    def before_run(self, runner: Any) -> None:
+        pass
+
+    before_train_epoch = before_train_iter = after_train_epoch = after_train_iter = before_run
+
+
 class _Sampler:
     """The hook that reads all groups at so many iterations of a run."""
 
@@ -206,6 +220,8 @@ def _curves(config: RunConfig, optimizer: Any, updaters: list[tuple[Recipe, Sche
     for recipe, hook in updaters:
         runner.register_hook(hook, "NORMAL" if recipe.priority is None else recipe.priority)
     total = (config.runner.max_iters or 0) if config.runner.kind == "iter" else per_epoch * (config.runner.length or 0)
+    if facts_of(config).evaluates:
+        runner.register_hook(_NoEvaluation(), "LOW")
     sampler = _Sampler(optimizer, total)
     runner.register_hook(sampler, "LOWEST")
     runner.run([range(per_epoch)], [("train", 1)])

@@ -9,8 +9,8 @@ from core.plots.chart import Chart, Panel, PlotError
 
 COLOURS = ("bright_blue", "bright_red", "bright_green", "bright_yellow", "bright_magenta", "bright_cyan", "white")
 HEIGHT = 12
-# What plotille puts in front of every line and behind the axis.
-_MARGIN = 22
+# What plotille puts in front of every line, and behind the axis around its name.
+_MARGIN = 20
 
 
 def as_braille(chart: Chart, width: int, *, colours: bool = True) -> str:
@@ -25,7 +25,7 @@ def as_braille(chart: Chart, width: int, *, colours: bool = True) -> str:
         PlotError: if plotille is not installed.
     """
     try:
-        import plotille
+        import plotille  # type: ignore[import-untyped]
     except ImportError as error:
         raise PlotError(
             "a plot in the terminal needs plotille, which is not installed: pip install 'hookloom-core[plot]'"
@@ -39,7 +39,7 @@ def _lines(plotille: Any, chart: Chart, panel: Panel, width: int, colours: bool)
         yield f"{panel.title}: {panel.curves[0].y[0]:g} throughout" if values else f"{panel.title}: no finite numbers"
         return
     figure = plotille.Figure()
-    figure.width, figure.height = max(width - _MARGIN, 20), HEIGHT
+    figure.width, figure.height = max(width - _MARGIN - len(chart.x_label), 20), HEIGHT
     figure.with_colors, figure.origin = colours, False
     figure.x_label, figure.y_label = chart.x_label, panel.title
     first, last = (pick(curve.x[end] for curve in panel.curves) for pick, end in ((min, 0), (max, -1)))

@@ -17,7 +17,7 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
         "InverseSqrt": "hookloom-optim-extra",
         "Noam": "hookloom-optim-extra",
         "LinearToZero": "hookloom-optim-extra",
-        "CosineHold": "hookloom-optim-extra",
+        "CosineWithHold": "hookloom-optim-extra",
         "Sequential": "hookloom-optim-extra",
         "Plateau": "hookloom-optim-extra",
         "torch": "hookloom-optim-extra",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hookloom_optim_extra.lr.cosine_hold import CosineHoldLrUpdaterHook
     from hookloom_optim_extra.lr.cosine_restart import CosineRestartLrUpdaterHook
+    from hookloom_optim_extra.lr.cosine_with_hold import CosineWithHoldLrUpdaterHook
     from hookloom_optim_extra.lr.cyclic import CyclicLrUpdaterHook
     from hookloom_optim_extra.lr.exp import ExpLrUpdaterHook
     from hookloom_optim_extra.lr.flat_cosine import FlatCosineAnnealingLrUpdaterHook
@@ -36,7 +36,7 @@ else:
         __name__,
         {
             "CosineAnnealingMomentumUpdaterHook": "hookloom_optim_extra.momentum.cosine_annealing",
-            "CosineHoldLrUpdaterHook": "hookloom_optim_extra.lr.cosine_hold",
+            "CosineWithHoldLrUpdaterHook": "hookloom_optim_extra.lr.cosine_with_hold",
             "CosineRestartLrUpdaterHook": "hookloom_optim_extra.lr.cosine_restart",
             "CyclicLrUpdaterHook": "hookloom_optim_extra.lr.cyclic",
             "CyclicMomentumUpdaterHook": "hookloom_optim_extra.momentum.cyclic",
@@ -61,8 +61,8 @@ else:
 
 __all__ = [
     "CosineAnnealingMomentumUpdaterHook",
-    "CosineHoldLrUpdaterHook",
     "CosineRestartLrUpdaterHook",
+    "CosineWithHoldLrUpdaterHook",
     "CyclicLrUpdaterHook",
     "CyclicMomentumUpdaterHook",
     "ExpLrUpdaterHook",

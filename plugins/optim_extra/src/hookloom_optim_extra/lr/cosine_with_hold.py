@@ -1,4 +1,4 @@
-"""The LR policy `CosineHold`: half a cosine wave, with a stay before it and another after it."""
+"""The LR policy `CosineWithHold`: half a cosine wave, with a stay before it and another after it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @hook
-class CosineHoldLrUpdaterHook(LrUpdaterHook):
+class CosineWithHoldLrUpdaterHook(LrUpdaterHook):
     """Keep the learning rate, anneal it on half a cosine wave, and stay at the end of the wave.
 
     lr = base_lr up to hold, then low + (base_lr - low) * (1 + cos(pi * (progress - hold) / (end - hold))) / 2 up to
