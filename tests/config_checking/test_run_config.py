@@ -172,6 +172,18 @@ def test_another_constructor_owns_paramwise_cfg_and_takes_any_key(run_config):
     assert config.optimizer.raw["paramwise_cfg"] == {"num_layers": 12, "decay_rate": 0.9}
 
 
+def test_a_constructor_registered_in_place_of_the_default_one_owns_them_too(run_config):
+    @OPTIMIZER_BUILDERS.register_module(force=True)
+    class DefaultOptimizerConstructor:
+        def __init__(self, optimizer_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None) -> None:
+            raise SystemExit("a constructor was built")
+
+    extra = r"paramwise_options={'\Ahead.': dict(lr_mult=10)}, paramwise_cfg=dict(num_layers=12), "
+    config = run_config(GOOD.replace("type='SGD', ", f"type='SGD', {extra}"))
+    assert config.optimizer.constructor.component.target is DefaultOptimizerConstructor
+    assert config.optimizer.raw["paramwise_options"] == {"\\Ahead.": {"lr_mult": 10}}
+
+
 def test_a_list_of_training_sets_is_kept_as_one(run_config):
     text = GOOD.replace("train=dict(type='Digits')", "train=[dict(type='Digits'), dict(type='Digits', root='b')]")
     assert [recipe.arguments for recipe in run_config(text).data.train] == [{}, {"root": "b"}]

@@ -28,23 +28,6 @@ BETTER = {
 }
 
 
-def canon(value: Any, root: str) -> Any:
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, str):
-        return value.replace(root, "$ROOT")
-    if isinstance(value, tuple):
-        return {"__tuple__": [canon(item, root) for item in value]}
-    if isinstance(value, list):
-        return [canon(item, root) for item in value]
-    if isinstance(value, dict):
-        if all(isinstance(key, str) for key in value):
-            return {key: canon(item, root) for key, item in value.items()}
-        items = [[canon(key, root), canon(item, root)] for key, item in value.items()]
-        return {"__items__": sorted(items, key=lambda pair: json.dumps(pair[0], sort_keys=True))}
-    return {"__other__": f"{type(value).__module__}.{type(value).__qualname__}"}
-
-
 def without_deletes(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without_deletes(item) for key, item in value.items() if key != "_delete_"}
@@ -77,7 +60,7 @@ def test_tree(case: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
             play(case, tmp_path)
         return
     config, deprecations = play(case, tmp_path)
-    found = canon(config.to_dict(), str(tmp_path))
+    found = golden.canon(config.to_dict(), str(tmp_path))
     if "error" in case:
         assert found, better
         return
@@ -100,4 +83,4 @@ def test_option_value(entry: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match="brackets"):
             parse_value(entry["text"])
     else:
-        assert canon(parse_value(entry["text"]), "?") == entry["value"]
+        assert golden.canon(parse_value(entry["text"]), "?") == entry["value"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -39,3 +40,27 @@ def raw(name: str) -> dict[str, Any]:
     with gzip.open(FOLDER / f"{name}.json.gz", "rt", encoding="utf-8") as stream:
         content: dict[str, Any] = json.load(stream)
     return content
+
+
+def canon(value: Any, root: str) -> Any:
+    """Return a resolved config as the recorded digests and results have it."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        return value.replace(root, "$ROOT")
+    if isinstance(value, tuple):
+        return {"__tuple__": [canon(item, root) for item in value]}
+    if isinstance(value, list):
+        return [canon(item, root) for item in value]
+    if isinstance(value, dict):
+        if all(isinstance(key, str) for key in value):
+            return {key: canon(item, root) for key, item in value.items()}
+        items = [[canon(key, root), canon(item, root)] for key, item in value.items()]
+        return {"__items__": sorted(items, key=lambda pair: json.dumps(pair[0], sort_keys=True))}
+    return {"__other__": f"{type(value).__module__}.{type(value).__qualname__}"}
+
+
+def digest(canonical: Any, *, ordered: bool = False) -> str:
+    """Return the recorded digest of what `canon` returned."""
+    text = json.dumps(canonical, sort_keys=not ordered, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

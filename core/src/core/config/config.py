@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import operator
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 from core.config.config_dict import ConfigDict
 from core.config.custom_imports import apply_custom_imports
-from core.config.dump import to_json, to_python, to_yaml
+from core.config.dump import DumpError, to_json, to_python, to_toml, to_yaml
 from core.config.inherit import MergeError
 from core.config.loader import Loaded, from_dict, load, read_string
 from core.config.locations import Locations, format_path
@@ -148,8 +150,8 @@ class Config:
         data, fresh, _ = finish(merged)
         places = dict(self._locations)
         for path, place in fresh.items():
-            previous = places.get(path)
-            places[path] = place.over(previous, "merge" if isinstance(place, dict) else "override")
+            merges = isinstance(functools.reduce(operator.getitem, path, data), dict)
+            places[path] = place.over(places.get(path), "merge" if merges else "override")
         self.__dict__["_cfg_dict"] = ConfigDict(data)
         self.__dict__["_locations"] = Locations(places)
 
@@ -161,16 +163,18 @@ class Config:
         """Write the merged config.
 
         Args:
-            file: where to; its extension (`.py`, `.json`, `.yaml`, `.yml`) says in which format. None returns
-                the text, in the format of the file it was read from.
+            file: where to; its extension (`.py`, `.json`, `.yaml`, `.yml`, `.toml`) says in which format. None
+                returns the text, in the format of the file it was read from.
 
         Raises:
-            DumpError: if the format cannot hold a value.
+            DumpError: if the format is none of these, or cannot hold a value.
         """
         name = os.fspath(file) if file is not None else self.filename or ".py"
         extension = os.path.splitext(name)[1] or ".py"
-        writers = {".json": to_json, ".yaml": to_yaml, ".yml": to_yaml}
-        text = writers.get(extension, to_python)(self.to_dict())
+        writers = {".py": to_python, ".json": to_json, ".yaml": to_yaml, ".yml": to_yaml, ".toml": to_toml}
+        if extension not in writers:
+            raise DumpError(f"a config is written as {', '.join(writers)}, not as {extension!r}")
+        text = writers[extension](self.to_dict())
         if file is None:
             return text
         Path(file).write_text(text, encoding="utf-8")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import keyword
 import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
+from core.config.locations import KeyPath, format_path
 from core.errors import HookloomError
 
 WIDTH = 100
@@ -37,10 +39,7 @@ def to_json(data: Mapping[str, Any]) -> str:
     Raises:
         DumpError: if a value has no form in JSON.
     """
-    try:
-        return json.dumps(data, indent=2, default=_name_of) + "\n"
-    except TypeError as error:
-        raise DumpError(f"the config cannot be written as JSON: {error}") from error
+    return json.dumps(_plain(data, (), "JSON"), indent=2) + "\n"
 
 
 def to_yaml(data: Mapping[str, Any]) -> str:
@@ -51,10 +50,7 @@ def to_yaml(data: Mapping[str, Any]) -> str:
     """
     import yaml
 
-    try:
-        return yaml.safe_dump(_listed(data), sort_keys=False, allow_unicode=True)
-    except yaml.YAMLError as error:
-        raise DumpError(f"the config cannot be written as YAML: {error}") from error
+    return yaml.safe_dump(_plain(data, (), "YAML"), sort_keys=False, allow_unicode=True)
 
 
 def one_line(value: Any) -> str:
@@ -65,14 +61,42 @@ def one_line(value: Any) -> str:
         return repr(value)
 
 
-def _listed(value: Any) -> Any:
+def to_toml(data: Mapping[str, Any]) -> str:
+    """Write a config as TOML; tuples become lists, and tables come after the values beside them.
+
+    Raises:
+        DumpError: if a value has no form in TOML, as None has not.
+    """
+    import tomli_w
+
+    return tomli_w.dumps(_plain(data, (), "TOML"))
+
+
+def _plain(value: Any, path: KeyPath, form: str) -> Any:
+    """Return what another format than Python can hold."""
     if isinstance(value, Mapping):
-        return {key: _listed(item) for key, item in value.items()}
+        # JSON would turn another key into text without a word.
+        strange = [key for key in value if not isinstance(key, str)] if form != "YAML" else []
+        if strange:
+            where = format_path((*path, strange[0]))
+            raise DumpError(f"{where}: {form} has no key {strange[0]!r}, only texts; write Python or YAML")
+        return {key: _plain(item, (*path, key), form) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_listed(item) for item in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    return _name_of(value)
+        return [_plain(item, (*path, index), form) for index, item in enumerate(value)]
+    if value is None and form == "TOML":
+        raise DumpError(f"{format_path(path)} is None, which TOML cannot hold; write Python, YAML or JSON")
+    if value is None:
+        return None
+    return _name_of(value) if (plain := _scalar(value)) is None else plain
+
+
+def _scalar(value: Any) -> str | bool | int | float | None:
+    """Return text and numbers as what Python writes, those of numpy and enumerations too; None for others."""
+    if isinstance(value, (str, bool)):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else None
 
 
 def _is_name(key: Any) -> bool:
@@ -117,10 +141,9 @@ def _flat(value: Any) -> str:
         return "(" + ", ".join(map(_flat, value)) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, (set, frozenset)):
         return "{" + ", ".join(map(_flat, value)) + "}" if value else "set()"
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"float('{value}')"
-    if value is None or isinstance(value, (str, bytes, int, float, complex, bool)):
-        return repr(value)
-    if isinstance(value, range):
-        return repr(value)
+    plain = _scalar(value)
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return f"float('{plain}')"
+    if plain is not None or value is None or isinstance(value, (bytes, complex, range)):
+        return repr(value if plain is None else plain)
     return repr(_name_of(value))

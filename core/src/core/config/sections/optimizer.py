@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from core.config.components import Slot
+from core.plugins.switches import CORE
 from core.registries import OPTIMIZER_BUILDERS, OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -108,7 +109,6 @@ def is_several(table: Mapping[str, Any]) -> bool:
 def _one(context: Context, path: KeyPath, table: Mapping[str, Any]) -> tuple[Recipe, Recipe] | None:
     options = {key: value for key, value in table.items() if key not in ("constructor", "paramwise_cfg")}
     constructor_name = table.get("constructor", DEFAULT)
-    is_default = constructor_name == DEFAULT or getattr(constructor_name, "__name__", None) == DEFAULT
     constructor = context.components.recipe(
         path,
         {"constructor": constructor_name},
@@ -118,6 +118,8 @@ def _one(context: Context, path: KeyPath, table: Mapping[str, Any]) -> tuple[Rec
             injected=frozenset({"optimizer_cfg", "paramwise_cfg"}),
         ),
     )
+    # Another constructor may be registered under the name of the default one.
+    is_default = constructor is not None and constructor.component.provider.distribution == CORE
     also = frozenset({"constructor", "paramwise_cfg"})
     slot = Slot(OPTIMIZERS, injected=frozenset({"params"}), also=also, any_key=not is_default)
     recipe = context.components.recipe(path, options, slot)
