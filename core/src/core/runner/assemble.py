@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from core.data.dataset import build_dataset
-from core.data.loader import build_dataloader, close_loader
+from core.data.failures import WorkerSetup
+from core.data.loader import build_dataloader, close_loader, end_workers
 from core.distributed.env import get_dist_info
 from core.hooks.iter_timer import IterTimerHook
 from core.hooks.sampler_seed import DistSamplerSeedHook
@@ -30,16 +31,22 @@ class Assembly:
         device: where the model lives.
         seed: what data order and augmentation depend on.
         logger: the run's logger.
+        deaf: whether loader workers leave signals that tell the run to end to this process.
     """
 
-    def __init__(self, config: RunConfig, device: torch.device, seed: int, logger: logging.Logger) -> None:
+    def __init__(
+        self, config: RunConfig, device: torch.device, seed: int, logger: logging.Logger, *, deaf: bool = False
+    ) -> None:
         self.config, self.device, self.seed, self.logger = config, device, seed, logger
+        self.deaf = deaf
         self._loaders: list[DataLoader[Any]] = []
 
     def close(self) -> None:
         """End the workers of all loaders that were built."""
         for loader in self._loaders:
             close_loader(loader)
+        if self.deaf:
+            end_workers()
 
     def model(self) -> torch.nn.Module:
         """Build the model, let it initialise its weights, and put it on the device."""
@@ -69,6 +76,9 @@ class Assembly:
         if self.config.mp_start_method is not None:
             options.setdefault("multiprocessing_context", self.config.mp_start_method)
         loader = build_dataloader(dataset, device=self.device, **options)
+        setup = loader.worker_init_fn
+        if self.deaf and isinstance(setup, WorkerSetup):
+            setup.deaf = True
         self._loaders.append(loader)
         return loader
 

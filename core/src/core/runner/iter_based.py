@@ -39,6 +39,8 @@ class IterBasedRunner(BaseRunner):
         self.run_iter(data_batch, train_mode=True, **kwargs)
         self._stepped = True
         self.call_hook("after_train_iter")
+        if self.interruption is not None:
+            self.interruption.at_iteration(self)
         self._stepped = False
         self.data_batch = None
         self._inner_iter += 1
