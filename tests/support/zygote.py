@@ -1,7 +1,7 @@
 """Starts runs of the command line in no time: a process that has imported everything forks one for each.
 
 A request is a line of JSON: `arguments`, `folder`, `said` (the file that takes what it prints), `environment`,
-`faults` (see tests/faults/injected). The answer is the number of the process; an empty line ends all.
+`faults` (see tests/faults/injected). The answer is the number of the process; to `wait` it is the exit code.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class Zygote:
         return self.process.stdout.readline()
 
     def close(self) -> None:
-        self.process.communicate("\n")
+        self.process.kill()
+        self.process.communicate()
 
 
 def serve() -> None:
@@ -106,12 +107,11 @@ def serve() -> None:
         "core.runner.build",
         "core.runner.evaluate",
         "core.config.converter",
+        "torch._dynamo",  # which the first optimizer imports
     ):
         importlib.import_module(module)
 
     for line in sys.stdin:
-        if not line.strip():
-            return
         request = json.loads(line)
         if "wait" in request:
             _, status = os.waitpid(request["wait"], 0)

@@ -118,7 +118,7 @@ class DataError(HookloomError):
 
 
 class LostWorkerError(DataError):
-    """A loader worker died while a batch was waited for.
+    """A loader worker died, or let a batch be waited for longer than the loader's `timeout`.
 
     Args:
         message: what is known of it.

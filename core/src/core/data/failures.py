@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
 from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -40,6 +42,7 @@ class WorkerSetup:
         if self.deaf:
             for number in STOPPING:
                 signal.signal(number, signal.SIG_IGN)
+            sys.excepthook = _unless_left
         info = get_worker_info()
         dataset: Any = info.dataset if info is not None else None
         if dataset is not None and hasattr(dataset, "__getitem__"):
@@ -47,6 +50,12 @@ class WorkerSetup:
                 dataset.__getitems__ = _Naming(dataset, worker_id)
         if self.then is not None:
             self.then(worker_id)
+
+
+def _unless_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say nothing of a main process that has ended in the middle of being handed a batch."""
+    if not issubclass(kind, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)
 
 
 class _Naming:
@@ -105,7 +114,7 @@ def explain_data_failure(error: Exception, loader: Any) -> HookloomError | None:
         # The channel broke before torch saw that the process at its other end is gone.
         return LostWorkerError(f"a loader worker of dataset {dataset} died: {type(error).__name__}: {text}", loader)
     if isinstance(error, RuntimeError) and "DataLoader timed out" in text:
-        return DataError(f"a loader worker of dataset {dataset} hangs: {text.strip()}")
+        return LostWorkerError(f"a loader worker of dataset {dataset} hangs: {text.strip()}", loader)
     if isinstance(error, HookloomError):
         return None
     caught = _WORKER.match(text)

@@ -41,8 +41,14 @@ class Assembly:
         self.deaf = deaf
         self._loaders: list[DataLoader[Any]] = []
 
-    def close(self) -> None:
-        """End the workers of all loaders that were built."""
+    def close(self, *, hurry: bool = False) -> None:
+        """End the workers of all loaders that were built.
+
+        Args:
+            hurry: whether some of them are known to hang; torch would wait for each.
+        """
+        if self.deaf and hurry:
+            end_workers()
         for loader in self._loaders:
             close_loader(loader)
         if self.deaf:

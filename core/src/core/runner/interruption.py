@@ -27,6 +27,10 @@ class Leaving(BaseException):
     """Raised out of a signal handler where nothing would be lost by going at once."""
 
 
+class NoLongerWaiting(Leaving):
+    """Raised where a batch was waited for that others load."""
+
+
 class Interruption:
     """What ends a run early; `BaseRunner.interruption` while it is due or has to be asked.
 
@@ -139,7 +143,9 @@ class Interruption:
             os.write(2, b"finishing the iteration, then saving; Ctrl-C again leaves at once\n")
         if self._vote is None:
             runner.interruption = self
-            if runner.running and (_waiting_for_workers(runner, frame) or nothing_to_lose(runner)):
+            if runner.running and _waiting_for_workers(runner, frame):
+                raise NoLongerWaiting
+            if runner.running and nothing_to_lose(runner):
                 raise Leaving
 
     def _take_over(self, number: int, handler: Callable[[int, FrameType | None], None]) -> None:
@@ -163,6 +169,12 @@ def save_now(runner: BaseRunner) -> str | None:
         path = os.path.join(folder, f"iter_{runner.completed_iters}.pth")
     runner.writer.wait()
     return path
+
+
+def waited_in_vain(error: BaseException | None) -> bool:
+    """Tell whether a run has ended because loader workers did not answer any more."""
+    cause = None if error is None else error.__cause__
+    return any(isinstance(one, (LostWorkerError, NoLongerWaiting)) for one in (error, cause))
 
 
 def nothing_to_lose(runner: BaseRunner) -> bool:

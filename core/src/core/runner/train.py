@@ -19,7 +19,7 @@ from core.distributed.together import on_first_process
 from core.hooks.checkpoint import checkpoint_folders
 from core.plugins.switches import Switches, current, switched
 from core.runner.assemble import Assembly
-from core.runner.interruption import Interruption
+from core.runner.interruption import Interruption, waited_in_vain
 from core.runner.session import (
     as_loaded,
     config_name,
@@ -163,7 +163,7 @@ class _Run:
         set_opencv_threads(config.opencv_num_threads)
         logger.info("device: %s, seed: %d, deterministic: %s", device, seed, deterministic)
         parts = Assembly(config, device, seed, logger, deaf=options.signals)
-        self.stack.callback(parts.close)
+        self.stack.push(lambda kind, error, trace: parts.close(hurry=waited_in_vain(error)))
         runner, loaders = self._build(parts, logger, work_dir, seed, now)
         runner.in_step = True
         self._restore(runner, work_dir)
