@@ -93,10 +93,41 @@ class WriteError(HookloomError, OSError):
         return str(self.args[0]) if self.args else ""
 
 
+class StoppedError(HookloomError):
+    """A run that was told to end before its time; what it had done is saved, and it can be resumed."""
+
+    exit_code = EXIT_STOPPED
+
+
+class InterruptedRunError(StoppedError):
+    """The same, told by Ctrl-C."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+class PeerError(HookloomError):
+    """Another process of the group has failed, without which this one cannot go on."""
+
+    exit_code = EXIT_FAILED
+
+
 class DataError(HookloomError):
     """The user's dataset or a loader worker failed during training."""
 
     exit_code = EXIT_FAILED
+
+
+class LostWorkerError(DataError):
+    """A loader worker died, or let a batch be waited for longer than the loader's `timeout`.
+
+    Args:
+        message: what is known of it.
+        loader: whose it was.
+    """
+
+    def __init__(self, message: str, loader: object = None) -> None:
+        super().__init__(message)
+        self.loader = loader
 
 
 class EmptyDatasetError(HookloomError, ValueError):

@@ -20,11 +20,15 @@ from core.checkpoint.weights import load_checkpoint as load_checkpoint
 from core.checkpoint.weights import weights_to_cpu as weights_to_cpu
 from core.checkpoint.write import link_latest as link_latest
 from core.checkpoint.write import write_checkpoint as write_checkpoint
+from core.checkpoint.writer import BackgroundWriter as BackgroundWriter
+from core.checkpoint.writer import Writer as Writer
 
 __all__ = [
     "FORMAT",
+    "BackgroundWriter",
     "Misfit",
     "MisfitError",
+    "Writer",
     "check_file_client",
     "check_savable",
     "find_latest",

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import WriteError
+from core.checkpoint.space import cannot_be_written
+
+_LEFTOVER = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, before: Callable[[], None] | None = None) -> Iterator[BinaryIO]:
     """Open a temporary file in the folder of `path`, which takes that name once it is complete and on the disk.
 
     Args:
         path: the final name; a file that stands there is replaced whole or not at all.
+        before: called when the file is complete, just before it takes its name.
 
     Raises:
         OSError: as the file system says; nothing partial is left.
     """
     # In the same folder, since a rename across file systems is a copy.
-    spare = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    spare = spare_name(path)
     try:
         with spare.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
+        if before is not None:
+            before()
         os.replace(spare, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -38,11 +43,31 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
-def clear_leftovers(path: Path) -> None:
-    """Remove what a killed process has left of its attempts to write a file that only one process writes."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+def spare_name(path: Path) -> Path:
+    """Return a name beside `path` that nobody has, and by which `clear_leftovers` knows it."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def clear_leftovers(folder: Path, name: str | None = None) -> None:
+    """Remove what a killed process has left of its attempts to write.
+
+    Args:
+        folder: where only one process writes.
+        name: the file it was writing; None for any.
+    """
+    for path in leftovers(folder, name):
         with contextlib.suppress(OSError):
-            leftover.unlink()
+            path.unlink()
+
+
+def leftovers(folder: Path, name: str | None = None) -> list[Path]:
+    """Return what `clear_leftovers` would remove."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    found = filter(None, map(_LEFTOVER.fullmatch, names))
+    return [folder / one[0] for one in found if name in (None, one[1])]
 
 
 def sync_folder(folder: Path) -> None:
@@ -61,8 +86,9 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         WriteError: if the file system refuses.
     """
+    content = text.encode()
     try:
         with replacing(path) as stream:
-            stream.write(text.encode())
+            stream.write(content)
     except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise cannot_be_written(str(path), error, path.parent, len(content)) from error

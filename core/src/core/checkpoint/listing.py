@@ -2,36 +2,76 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
+import zlib
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from core.checkpoint.files import write_text
+from core.checkpoint.write import Written
+from core.errors import CheckpointError
 
 LISTING = "checkpoints.json"
+_CHUNK = 1 << 20
 
 
-def record_checkpoint(path: str | Path, iteration: int) -> None:
-    """Add a checkpoint to the list: name, iteration, size and checksum.
+@attrs.frozen
+class Entry:
+    """What is recorded of a checkpoint.
+
+    Args:
+        name: of the file.
+        iteration: how many training iterations it holds.
+        size: bytes.
+        checksum: of the whole file, with the name of the method.
+        interim: whether it was written because the run was told to end, and not on its schedule.
+    """
+
+    name: str
+    iteration: int
+    size: int
+    checksum: str
+    interim: bool = False
+
+
+def record_checkpoint(path: str | Path, iteration: int, written: Written | None = None) -> None:
+    """Add a checkpoint to the list.
 
     Args:
         path: the file, complete.
         iteration: how many training iterations it holds.
+        written: its size and checksum, if they are known; else the file is read.
 
     Raises:
         WriteError: if the list cannot be written.
     """
     path = Path(path)
+    if written is None:
+        written = Written(path.stat().st_size, checksum(path))
     entries = read_listing(path.parent)
-    entries[path.name] = {
-        "name": path.name,
-        "iteration": iteration,
-        "size": path.stat().st_size,
-        "sha256": checksum(path),
-    }
+    entries[path.name] = Entry(path.name, iteration, written.size, written.checksum)
     _write(path.parent, entries)
+
+
+def mark_interim(path: str | Path) -> None:
+    """Note that a checkpoint was written because the run was told to end, and not on its schedule."""
+    path = Path(path)
+    entries = read_listing(path.parent)
+    if path.name in entries:
+        entries[path.name] = attrs.evolve(entries[path.name], interim=True)
+        _write(path.parent, entries)
+
+
+def interim_checkpoints(folder: Path, before: int) -> list[Path]:
+    """Return those that were written only because the run was told to end, and hold fewer iterations than `before`."""
+    return [
+        folder / entry.name
+        for entry in read_listing(folder).values()
+        if entry.interim and entry.iteration < before and entry.name == Path(entry.name).name
+    ]
 
 
 def forget_checkpoint(path: str | Path) -> None:
@@ -61,7 +101,7 @@ def remove_checkpoint(path: str | Path, logger: logging.Logger) -> bool:
     return True
 
 
-def read_listing(folder: Path, logger: logging.Logger | None = None) -> dict[str, dict[str, Any]]:
+def read_listing(folder: Path, logger: logging.Logger | None = None) -> dict[str, Entry]:
     """Return the recorded checkpoints by file name.
 
     Args:
@@ -72,29 +112,59 @@ def read_listing(folder: Path, logger: logging.Logger | None = None) -> dict[str
         text = (folder / LISTING).read_text(encoding="utf-8")
     except OSError:
         return {}
+    except UnicodeDecodeError as error:
+        _tell(logger, folder, error)
+        return {}
     try:
-        entries = json.loads(text)["checkpoints"]
-        return {
-            entry["name"]: {
-                "name": str(entry["name"]),
-                "iteration": int(entry["iteration"]),
-                "size": int(entry["size"]),
-                "sha256": str(entry["sha256"]),
-            }
-            for entry in entries
-        }
+        return {entry.name: entry for entry in map(_entry, json.loads(text)["checkpoints"])}
     except (ValueError, KeyError, TypeError) as error:
-        if logger is not None:
-            logger.warning("%s is damaged and was not used: %s", folder / LISTING, error)
+        _tell(logger, folder, error)
         return {}
 
 
 def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal text."""
+    """Return the checksum of a file, as it is recorded.
+
+    Which is CRC-32: it shall find what a disk has damaged, and costs less than the writing; against an attacker
+    no sum beside the file would help.
+    """
+    crc = 0
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while chunk := stream.read(_CHUNK):
+            crc = zlib.crc32(chunk, crc)
+    return f"crc32:{crc:08x}"
 
 
-def _write(folder: Path, entries: dict[str, dict[str, Any]]) -> None:
-    ordered = sorted(entries.values(), key=lambda entry: (entry["iteration"], entry["name"]))
-    write_text(folder / LISTING, json.dumps({"checkpoints": ordered}, indent=1) + "\n")
+def check_recorded(path: Path, entry: Entry) -> None:
+    """Compare a file with what was recorded of it.
+
+    Raises:
+        CheckpointError: saying what is different.
+        OSError: if it cannot be read.
+    """
+    size = path.stat().st_size
+    if size != entry.size:
+        raise CheckpointError(f"checkpoint {path.name!r} has {size:,} bytes, not {entry.size:,}")
+    if checksum(path) != entry.checksum:
+        raise CheckpointError(f"checkpoint {path.name!r} is damaged: its checksum is not the recorded one")
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        str(row["name"]), int(row["iteration"]), int(row["size"]), str(row["checksum"]), bool(row.get("interim"))
+    )
+
+
+def _tell(logger: logging.Logger | None, folder: Path, error: Exception) -> None:
+    if logger is not None:
+        logger.warning("%s is damaged and was not used: %s", folder / LISTING, error)
+
+
+def _write(folder: Path, entries: dict[str, Entry]) -> None:
+    rows = []
+    for entry in sorted(entries.values(), key=lambda one: (one.iteration, one.name)):
+        row = attrs.asdict(entry)
+        if not entry.interim:
+            del row["interim"]
+        rows.append(row)
+    write_text(folder / LISTING, json.dumps({"checkpoints": rows}, indent=1) + "\n")

@@ -19,7 +19,11 @@ MMCV_VERSION = "1.7.2"  # whose behaviour is kept; readers of MMCV's files look 
 
 
 def make_payload(
-    model: torch.nn.Module, optimizer: Any = None, meta: Mapping[str, Any] | None = None
+    model: torch.nn.Module,
+    optimizer: Any = None,
+    meta: Mapping[str, Any] | None = None,
+    *,
+    on_cpu: bool = True,
 ) -> dict[str, Any]:
     """Return what MMCV puts into a checkpoint: `meta`, `state_dict` on the CPU, and `optimizer` if given.
 
@@ -27,12 +31,14 @@ def make_payload(
         model: the model, perhaps inside a parallel wrapper.
         optimizer: one optimizer or a dict of them.
         meta: facts; the model's `CLASSES`, the time and the version are added.
+        on_cpu: whether the weights are brought there now; not for a writer that copies them itself.
     """
     inner = unwrapped(model)
     facts: dict[str, Any] = {**(meta or {}), "mmcv_version": MMCV_VERSION, "time": time.asctime()}
     if getattr(inner, "CLASSES", None) is not None:
         facts["CLASSES"] = inner.CLASSES
-    payload: dict[str, Any] = {"meta": facts, "state_dict": weights_to_cpu(inner.state_dict())}
+    weights = inner.state_dict()
+    payload: dict[str, Any] = {"meta": facts, "state_dict": weights_to_cpu(weights) if on_cpu else weights}
     state = _state_of(optimizer)
     if state is not None:
         payload["optimizer"] = state

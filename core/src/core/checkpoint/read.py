@@ -82,7 +82,7 @@ def read_meta(path: Path) -> dict[str, Any] | None:
         content = _load(path, name, "cpu", trust, mmap=is_zip(path))
     except OSError as error:
         raise CheckpointError(f"checkpoint {name!r} cannot be read: {error.strerror or error}") from error
-    meta = content.get("meta") if isinstance(content, dict) else None
+    meta = migrate(content, name).get("meta") if isinstance(content, dict) else None
     return meta if isinstance(meta, dict) else None
 
 

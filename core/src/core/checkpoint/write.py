@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import attrs
 import torch
 
-from core.checkpoint.files import clear_leftovers, replacing, sync_folder
+from core.checkpoint.files import clear_leftovers, replacing, spare_name, sync_folder
 from core.checkpoint.plain import plain
-from core.errors import WriteError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from core.checkpoint.space import cannot_be_written, check_space, size_of
 
 
-def write_checkpoint(payload: Mapping[str, Any], path: str | Path) -> None:
+@attrs.frozen
+class Written:
+    """What is known of a file that was just written.
+
+    Args:
+        size: bytes.
+        checksum: as `core.checkpoint.listing.checksum` would read it from the disk.
+    """
+
+    size: int
+    checksum: str
+
+
+def write_checkpoint(payload: Mapping[str, Any], path: str | Path) -> Written:
     """Write a checkpoint to a temporary file in the same folder, then rename it.
 
     Args:
@@ -30,12 +42,30 @@ def write_checkpoint(payload: Mapping[str, Any], path: str | Path) -> None:
         UnsavableStateError: before anything is written.
         WriteError: if the file system refuses; nothing partial is left under the final name.
     """
-    path = Path(path)
-    content = plain(payload)
+    return write_plain(plain(payload), Path(path))
+
+
+def write_plain(
+    content: Any, path: Path, *, before: Callable[[], None] | None = None, make_folder: bool = True
+) -> Written:
+    """Write what `plain` has gone through; see `write_checkpoint`.
+
+    Args:
+        content: tensors and plain data.
+        path: the final name.
+        before: called when the file is complete, just before it takes its name.
+        make_folder: whether the folder is made if it is not there.
+
+    Raises:
+        WriteError: if the file system refuses.
+    """
+    needed = size_of(content)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        clear_leftovers(path)
-        with replacing(path) as stream:
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(path.parent, path.name)
+        check_space(path.parent, needed)
+        with replacing(path, before) as stream:
             watched = _Watched(stream)
             try:
                 torch.save(content, watched)  # type: ignore[arg-type]
@@ -45,46 +75,60 @@ def write_checkpoint(payload: Mapping[str, Any], path: str | Path) -> None:
                     raise watched.error from None
                 raise
     except OSError as error:
-        raise _explained(error, path, content) from error
+        raise cannot_be_written(f"checkpoint {path}", error, path.parent, needed) from error
+    return Written(watched.size, watched.checksum)
 
 
 class _Watched:
-    """A stream that remembers why it could not be written to."""
+    """A stream that sums up what goes through it, and remembers why it could not be written to."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.error: OSError | None = None
+        self.size = self._crc = 0
+
+    @property
+    def checksum(self) -> str:
+        return f"crc32:{self._crc:08x}"
 
     def write(self, data: Any) -> int:
         try:
-            return self.stream.write(data)
+            written = self.stream.write(data)
         except OSError as error:
             self.error = error
             raise
+        self._crc = zlib.crc32(data, self._crc)
+        self.size += written
+        return written
 
     def flush(self) -> None:
         self.stream.flush()
 
 
 def link_latest(path: str | Path, name: str = "latest.pth") -> None:
-    """Make `latest.pth` beside a checkpoint name it: a symbolic link, or a copy where links do not work.
+    """Make `latest.pth` beside a checkpoint name it.
+
+    It is a symbolic link; where the file system has none, a second name of the same file; where it has neither,
+    a copy.
 
     Args:
         path: the checkpoint; if it bears the name itself, there is nothing to do.
         name: the name of the link.
 
     Raises:
-        WriteError: if neither can be made.
+        WriteError: if none of them can be made.
     """
     path = Path(path)
     if path.name == name:
         return
     link = path.with_name(name)
-    spare = path.with_name(f".{name}.{os.getpid()}.link")
+    spare = spare_name(link)
+    needed = 0
     try:
-        spare.unlink(missing_ok=True)
+        clear_leftovers(link.parent, name)
+        needed = path.stat().st_size
         try:
-            spare.symlink_to(path.name)
+            _point(spare, path)
         except OSError:
             with replacing(link) as stream, path.open("rb") as source:
                 shutil.copyfileobj(source, stream, 1 << 20)
@@ -92,24 +136,15 @@ def link_latest(path: str | Path, name: str = "latest.pth") -> None:
         os.replace(spare, link)
         sync_folder(link.parent)
     except OSError as error:
+        raise cannot_be_written(str(link), error, link.parent, needed) from error
+    finally:
+        # Where both were names of one file already, the rename has done nothing.
         with contextlib.suppress(OSError):
             spare.unlink(missing_ok=True)
-        raise WriteError(f"{link} cannot be written: {error.strerror or error}") from error
 
 
-def _explained(error: OSError, path: Path, content: Any) -> WriteError:
-    reason = error.strerror or str(error)
-    if error.errno in _FULL:
-        with contextlib.suppress(OSError):
-            reason += f" (about {_size(content):,} bytes needed, {shutil.disk_usage(path.parent).free:,} free)"
-    return WriteError(f"checkpoint {path} cannot be written: {reason}")
-
-
-def _size(value: Any) -> int:
-    if isinstance(value, torch.Tensor):
-        return value.numel() * value.element_size()
-    if isinstance(value, Mapping):
-        return sum(_size(item) for item in value.values())
-    if isinstance(value, (list, tuple, set)):
-        return sum(_size(item) for item in value)
-    return len(value) if isinstance(value, (str, bytes)) else 8
+def _point(spare: Path, path: Path) -> None:
+    try:
+        spare.symlink_to(path.name)
+    except OSError:
+        os.link(path, spare)

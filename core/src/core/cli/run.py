@@ -83,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
         auto_resume=options.auto_resume,
         load_from=options.load_from,
         validate=not options.no_validate,
+        signals=True,
         **arguments,
     )
     sys.stdout.flush()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
 from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from core.errors import DataError, HookloomError
+from core.errors import DataError, HookloomError, LostWorkerError
 
+# What tells a run to end; not every system has them all.
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 _MARK = "hookloom: index {index} of {dataset}, worker {worker}"
 _FOUND = re.compile(
     r"core\.errors\.DataError: ((?:(?!core\.errors\.DataError: ).)*) \[hookloom: index (.+?) of (\w+), worker (\d+)\]",
@@ -26,11 +31,18 @@ class WorkerSetup:
         then: the user's own `worker_init_fn`.
     """
 
+    # Whether signals that tell the run to end are left to the main process, which ends its workers itself.
+    deaf = False
+
     def __init__(self, then: Callable[[int], Any] | None) -> None:
         self.then = then
 
     def __call__(self, worker_id: int) -> None:
         """Prepare the worker."""
+        if self.deaf:
+            for number in STOPPING:
+                signal.signal(number, signal.SIG_IGN)
+            sys.excepthook = _unless_left
         info = get_worker_info()
         dataset: Any = info.dataset if info is not None else None
         if dataset is not None and hasattr(dataset, "__getitem__"):
@@ -38,6 +50,12 @@ class WorkerSetup:
                 dataset.__getitems__ = _Naming(dataset, worker_id)
         if self.then is not None:
             self.then(worker_id)
+
+
+def _unless_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say nothing of a main process that has ended in the middle of being handed a batch."""
+    if not issubclass(kind, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)
 
 
 class _Naming:
@@ -87,16 +105,16 @@ def explain_data_failure(error: Exception, loader: Any) -> HookloomError | None:
         reason, index, name, worker = marked.groups()
         return DataError(f"dataset {name} failed at index {index} in loader worker {worker}: {reason}")
     if worker_died(error):
-        return DataError(f"a loader worker of dataset {dataset} died: {text.strip().splitlines()[0]}")
+        return LostWorkerError(f"a loader worker of dataset {dataset} died: {text.strip().splitlines()[0]}", loader)
     if (
         isinstance(error, (ConnectionError, EOFError))
         and getattr(loader, "num_workers", None)
         and not _WORKER.match(text)
     ):
         # The channel broke before torch saw that the process at its other end is gone.
-        return DataError(f"a loader worker of dataset {dataset} died: {type(error).__name__}: {text}")
+        return LostWorkerError(f"a loader worker of dataset {dataset} died: {type(error).__name__}: {text}", loader)
     if isinstance(error, RuntimeError) and "DataLoader timed out" in text:
-        return DataError(f"a loader worker of dataset {dataset} hangs: {text.strip()}")
+        return LostWorkerError(f"a loader worker of dataset {dataset} hangs: {text.strip()}", loader)
     if isinstance(error, HookloomError):
         return None
     caught = _WORKER.match(text)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
+import threading
 from typing import Any
 
 import torch
@@ -23,6 +26,21 @@ def close_loader(loader: Any) -> None:
     if running is not None and hasattr(running, "_shutdown_workers"):
         running._shutdown_workers()
         loader._iterator = None
+
+
+def end_workers() -> None:
+    """Kill the loader workers of this process; those that are deaf ignore `terminate`, on which torch relies."""
+    in_main = threading.current_thread() is threading.main_thread()
+    # torch would raise for every one of them.
+    former = signal.signal(signal.SIGCHLD, lambda *_: None) if in_main and hasattr(signal, "SIGCHLD") else None
+    try:
+        for child in multiprocessing.active_children():
+            if child.daemon:
+                child.kill()
+                child.join()
+    finally:
+        if former is not None:
+            signal.signal(signal.SIGCHLD, former)
 
 
 def build_dataloader(

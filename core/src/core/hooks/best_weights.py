@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from core.checkpoint import remove_checkpoint
 from core.errors import HookError
 from core.hooks.base import Hook
 from core.hooks.best_score import GREATER_KEYS, LESS_KEYS, Rule, infer_rule, is_better
-from core.hooks.checkpoint import DISK, settle_out_dir
+from core.hooks.checkpoint import DISK, on_first, settle_out_dir
 from core.hooks.protocol import Runner
 
 
@@ -43,11 +44,17 @@ class BestWeightsHook(Hook):
         self.key_indicator = key_indicator
 
     def before_run(self, runner: Runner) -> None:
-        """Settle where the best weights go, and recall those of a resumed run."""
+        """Settle where the best weights go, and recall those of a resumed run.
+
+        Raises:
+            WriteError: if the folder cannot be made.
+        """
         if self.save_best is None:
             return
         if self.out_dir is None or self.out_dir != self._settled:  # a second run finds it settled
             self.out_dir = self._settled = settle_out_dir(self.out_dir, runner)
+        folder = self.out_dir
+        on_first(runner, lambda: runner.writer.settle(folder))
         if self.out_dir != runner.work_dir:
             runner.logger.info("The best checkpoint will be saved to %s by %s", self.out_dir, DISK)
         if runner.meta is None:
@@ -114,10 +121,8 @@ class BestWeightsHook(Hook):
             return
         template = name.replace("{", "{{").replace("}", "}}")
         runner.save_checkpoint(folder, filename_tmpl=template, create_symlink=False)
-        # Only now, since a crash in between must not leave the run without any.
-        old = _found(previous, folder)
-        if old is not None and old != self.best_ckpt_path and remove_checkpoint(old, runner.logger):
-            runner.logger.info("The previous best checkpoint %s was removed", old)
+        # Only then, since a crash in between must not leave the run without any.
+        runner.writer.later(lambda: _remove(_found(previous, folder), os.path.join(folder, name), runner.logger))
         runner.logger.info("Now best checkpoint is saved as %s.", name)
         runner.logger.info("Best %s is %.4f at %d %s.", self.key_indicator, score, number, unit)
 
@@ -141,6 +146,11 @@ def as_score(value: Any, metric: str) -> int | float:
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise HookError(f"save_best: {metric!r} must be a number, the dataset gives {value!r:.60}")
     return number
+
+
+def _remove(old: str | None, new: str, logger: logging.Logger) -> None:
+    if old is not None and old != new and remove_checkpoint(old, logger):
+        logger.info("The previous best checkpoint %s was removed", old)
 
 
 def _found(previous: str | None, folder: str) -> str | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
 
-from core.checkpoint import check_file_client, check_savable, remove_checkpoint
+from core.checkpoint import BackgroundWriter, Writer, check_file_client, check_savable, make_payload, remove_checkpoint
+from core.checkpoint.listing import interim_checkpoints, mark_interim
+from core.distributed.together import on_first_process
 from core.errors import HookError
 from core.hooks.base import Hook
 from core.hooks.protocol import Runner
@@ -29,10 +33,17 @@ class CheckpointHook(Hook):
         save_last: whether the end of the run is saved in any case.
         sync_buffer: whether buffers are averaged over all processes before.
         file_client_args: only the local disk is supported.
+        async_save: whether a checkpoint is only copied in memory, and written while the training goes on.
         **kwargs: passed to `runner.save_checkpoint`: `filename_tmpl`, `meta`, `create_symlink`.
     """
 
+    saved_at: int | None = None
+    """How many iterations were done when this hook saved last in the present run."""
+
+    _saved_as = ""
     _settled: str | None = None
+    _behind = False  # whether this hook has the runner write behind the training
+    _unprepared = False
 
     def __init__(
         self,
@@ -44,6 +55,7 @@ class CheckpointHook(Hook):
         save_last: bool = True,
         sync_buffer: bool = False,
         file_client_args: dict[str, Any] | None = None,
+        async_save: bool = False,
         **kwargs: Any,
     ) -> None:
         check_file_client(file_client_args)
@@ -54,6 +66,7 @@ class CheckpointHook(Hook):
         self.max_keep_ckpts = max_keep_ckpts
         self.save_last = save_last
         self.sync_buffer = sync_buffer
+        self.async_save = async_save
         self.args = kwargs
 
     def before_run(self, runner: Runner) -> None:
@@ -62,11 +75,18 @@ class CheckpointHook(Hook):
         Raises:
             HookError: if there is neither an `out_dir` nor a work directory.
             UnsavableStateError: naming what of model, optimizer or meta cannot be saved.
+            WriteError: if the folder cannot be made.
         """
         if self.out_dir is None or self.out_dir != self._settled:  # a second run finds it settled
             self.out_dir = self._settled = settle_out_dir(self.out_dir, runner)
+        folder = self.out_dir
+        self.saved_at = None
         check_savable(runner.model, runner.optimizer if self.save_optimizer else None, runner.meta)
-        runner.logger.info("Checkpoints will be saved to %s by %s.", self.out_dir, DISK)
+        if runner.rank == 0 and self.async_save and not runner.writer.in_background:
+            runner.writer = BackgroundWriter(runner.writer)
+            self._behind = self._unprepared = True
+        on_first(runner, lambda: runner.writer.settle(folder))
+        runner.logger.info("Checkpoints will be saved to %s by %s.", folder, DISK)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Save, if checkpoints go by epochs and one is due."""
@@ -74,15 +94,21 @@ class CheckpointHook(Hook):
             return
         if self.every_n_epochs(runner, self.interval) or (self.save_last and self.is_last_epoch(runner)):
             runner.logger.info("Saving checkpoint at %d epochs", runner.epoch + 1)
-            self._save(runner, runner.epoch + 1, "epoch_{}.pth")
+            self._save(runner, runner.epoch + 1, self.args.get("filename_tmpl", "epoch_{}.pth"))
 
     def after_train_iter(self, runner: Runner) -> None:
-        """Save, if checkpoints go by iterations and one is due."""
+        """Save, if checkpoints go by iterations and one is due.
+
+        Raises:
+            WriteError: if a former one could not be written behind the training.
+        """
+        if self._behind:
+            self._look_behind(runner)
         if self.by_epoch:
             return
         if self.every_n_iters(runner, self.interval) or (self.save_last and self.is_last_iter(runner)):
             runner.logger.info("Saving checkpoint at %d iterations", runner.iter + 1)
-            self._save(runner, runner.iter + 1, "iter_{}.pth")
+            self._save(runner, runner.iter + 1, self._iter_template)
 
     def on_stop(self, runner: Runner) -> None:
         """Save the end of a run that is stopped, what led to it included: a file of before is written over."""
@@ -93,30 +119,94 @@ class CheckpointHook(Hook):
         runner.logger.info("Saving checkpoint at %d %s", number, unit)
         self._save(runner, number, "iter_{}.pth" if runner.max_epochs is None else "epoch_{}.pth")
 
-    def _save(self, runner: Runner, number: int, default_template: str) -> None:
+    def teardown(self, runner: Runner) -> None:
+        """Wait for what is written behind the training, also after a failure.
+
+        Raises:
+            WriteError: if it could not be written, and nobody was told.
+        """
+        if self._behind:
+            self._behind = False
+            writer, runner.writer = runner.writer, Writer()
+            writer.close()
+
+    def save_now(self, runner: Runner) -> str | None:
+        """Save a run that has to end now, unless that was just done.
+
+        Returns:
+            the path; None if nothing was trained yet.
+
+        Raises:
+            WriteError: if it cannot be saved.
+        """
+        if self.saved_at != runner.completed_iters and runner.completed_iters:
+            self._save(runner, runner.completed_iters, self._iter_template, interim=True)
+        return self._saved_as or None
+
+    @property
+    def _iter_template(self) -> str:
+        # By epochs, the template's number is an epoch's.
+        return "iter_{}.pth" if self.by_epoch else str(self.args.get("filename_tmpl", "iter_{}.pth"))
+
+    def _look_behind(self, runner: Runner) -> None:
+        if self._unprepared:
+            self._unprepared = False
+            optimizer = runner.optimizer if self.save_optimizer else None
+            runner.writer.prepare(make_payload(runner.model, optimizer, on_cpu=False))
+        if not runner.in_step:  # else all end together
+            runner.writer.check()
+
+    def _save(self, runner: Runner, number: int, template: str, *, interim: bool = False) -> None:
         if self.sync_buffer and dist.is_available() and dist.is_initialized():
             for buffer in runner.model.buffers():
                 if buffer.is_floating_point():
                     dist.all_reduce(buffer.div_(runner.world_size))
-        if runner.rank != 0:
-            return
         folder = str(self.out_dir)
-        arguments = {"filename_tmpl": default_template, **self.args}
-        template = arguments["filename_tmpl"]
-        runner.save_checkpoint(folder, save_optimizer=self.save_optimizer, **arguments)
-        if runner.meta is not None:
-            runner.meta.setdefault("hook_msgs", {})["last_ckpt"] = os.path.join(folder, template.format(number))
-        if self.max_keep_ckpts > 0:
-            self._prune(runner, Path(folder), number, template)
+        path = os.path.join(folder, template.format(number))
+        iteration = runner.completed_iters
 
-    def _prune(self, runner: Runner, folder: Path, number: int, template: str) -> None:
-        """Walk back in steps of the interval and delete, up to the first gap."""
+        def save() -> None:
+            arguments = {**self.args, "filename_tmpl": template}
+            runner.save_checkpoint(folder, save_optimizer=self.save_optimizer, **arguments)
+            if interim:
+                runner.writer.later(lambda: mark_interim(path))
+            if self.max_keep_ckpts > 0:
+                # The oldest go last: however the run ends, a whole one is there.
+                runner.writer.later(lambda: prune(interim_checkpoints(Path(folder), iteration), runner.logger))
+                if not interim:
+                    runner.writer.later(lambda: prune(self._too_old(Path(folder), number, template), runner.logger))
+
+        on_first(runner, save)
+        self.saved_at, self._saved_as = iteration, path
+        if runner.rank == 0 and runner.meta is not None:
+            runner.meta.setdefault("hook_msgs", {})["last_ckpt"] = path
+
+    def _too_old(self, folder: Path, number: int, template: str) -> Iterator[Path]:
+        """Walk back in steps of the interval, up to the first gap."""
         step = max(self.interval, 1)
         for old in range(number - self.max_keep_ckpts * step, 0, -step):
             path = folder / template.format(old)
             if not path.is_file() or path.name == template.format(number):
                 break
-            remove_checkpoint(path, runner.logger)
+            yield path
+
+
+def prune(paths: Iterable[Path], logger: logging.Logger) -> None:
+    """Delete checkpoints and their entries in the list."""
+    for path in paths:
+        remove_checkpoint(path, logger)
+
+
+def on_first(runner: Runner, action: Callable[[], object]) -> None:
+    """Do something on the first process; where all processes go in step, they fail together.
+
+    Raises:
+        WriteError, PeerError: see `core.distributed.together.on_first_process`.
+    """
+    if runner.in_step:
+        on_first_process(action)
+    elif runner.rank == 0:
+        action()
 
 
 def settle_out_dir(out_dir: str | None, runner: Runner) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.checkpoint import check_file_client
+from core.distributed.together import on_first_process
 from core.errors import HookError, OptionError
 from core.hooks.best_score import RULES, Rule
 from core.hooks.best_weights import BestWeightsHook
@@ -221,8 +222,7 @@ class DistEvalHook(EvalHook):
             results = collect_results(
                 runner.model, self.dataloader, self.test_fn, broadcast_buffers=self.broadcast_bn_buffer
             )
-        if runner.rank == 0:
-            self._judge(runner, results)
+        on_first_process(lambda: self._judge(runner, results))
 
 
 def _check_loader(dataloader: Any) -> None:

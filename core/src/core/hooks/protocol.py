@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import torch
 
+    from core.checkpoint import Writer
     from core.runner.log_buffer import LogBuffer
 
 
@@ -16,7 +17,7 @@ class Runner(Protocol):
     """The runner as hooks see it: counters, the objects of the run and a few services.
 
     `iter`, `epoch` and `inner_iter` count from 0; `max_epochs` or `max_iters` is None where the run
-    does not know it.
+    does not know it. `in_step` says that all processes of the group call the same hooks.
     """
 
     model: torch.nn.Module
@@ -31,6 +32,8 @@ class Runner(Protocol):
     log_buffer: LogBuffer
     metrics: dict[str, Any]
     timestamp: str
+    writer: Writer
+    in_step: bool
 
     @property
     def epoch(self) -> int: ...
@@ -42,6 +45,8 @@ class Runner(Protocol):
     def max_epochs(self) -> int | None: ...
     @property
     def max_iters(self) -> int | None: ...
+    @property
+    def completed_iters(self) -> int: ...
     @property
     def rank(self) -> int: ...
     @property

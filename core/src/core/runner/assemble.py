@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader
 
 from core.config.sections.evaluation import PATH as EVALUATION
 from core.data.dataset import build_dataset
-from core.data.loader import build_dataloader, close_loader
+from core.data.failures import WorkerSetup
+from core.data.loader import build_dataloader, close_loader, end_workers
 from core.distributed.env import get_dist_info
 from core.optim.build import build_optimizer, is_several
 from core.runner.base import BaseRunner
@@ -31,6 +32,7 @@ class Assembly:
         seed: what data order and augmentation depend on.
         logger: the run's logger.
         world_size: how many processes train together; None for those of the process group.
+        deaf: whether loader workers leave signals that tell the run to end to this process.
     """
 
     def __init__(
@@ -40,15 +42,26 @@ class Assembly:
         seed: int,
         logger: logging.Logger,
         world_size: int | None = None,
+        *,
+        deaf: bool = False,
     ) -> None:
         self.config, self.device, self.seed, self.logger = config, device, seed, logger
         self.world_size = get_dist_info()[1] if world_size is None else world_size
+        self.deaf = deaf
         self._loaders: list[DataLoader[Any]] = []
 
-    def close(self) -> None:
-        """End the workers of all loaders that were built."""
+    def close(self, *, hurry: bool = False) -> None:
+        """End the workers of all loaders that were built.
+
+        Args:
+            hurry: whether some of them are known to hang; torch would wait for each.
+        """
+        if self.deaf and hurry:
+            end_workers()
         for loader in self._loaders:
             close_loader(loader)
+        if self.deaf:
+            end_workers()
 
     def model(self) -> torch.nn.Module:
         """Build the model, let it initialise its weights, and put it on the device."""
@@ -78,6 +91,9 @@ class Assembly:
         if self.config.mp_start_method is not None:
             options.setdefault("multiprocessing_context", self.config.mp_start_method)
         loader = build_dataloader(dataset, device=self.device, **options)
+        setup = loader.worker_init_fn
+        if self.deaf and isinstance(setup, WorkerSetup):
+            setup.deaf = True
         self._loaders.append(loader)
         return loader
 

@@ -9,11 +9,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.checkpoint import link_latest, load_checkpoint, make_payload, record_checkpoint, write_checkpoint
+from core.checkpoint import Writer, load_checkpoint, make_payload
 from core.device import move
 from core.distributed import get_dist_info
 from core.errors import CheckpointError, DataError, RunStateError, WriteError
@@ -23,6 +23,9 @@ from core.runner.log_buffer import LogBuffer
 from core.runner.registration import HookRegistration
 from core.runner.step import forward_step
 from core.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from core.runner.interruption import Interruption
 
 Optimizers = torch.optim.Optimizer | dict[str, torch.optim.Optimizer] | None
 
@@ -90,12 +93,16 @@ class BaseRunner(HookRegistration, ABC):
         self.outputs: Any = None
         self.log_buffer = LogBuffer()
         self.metrics: dict[str, Any] = {}  # what the latest evaluation answered
+        self.writer = Writer()
+        self.in_step = False  # whether all processes of the group are known to call the same hooks
+        self.interruption: Interruption | None = None  # asked at the end of each iteration
         self._rank, self._world_size = get_dist_info()
         self._epoch = self._iter = self._inner_iter = 0
         self._max_epochs, self._max_iters = max_epochs, max_iters
         self._stepped = False  # whether the model has seen the batch of the current iteration
         self._running = False
         self._stop_reason: str | None = None
+        self.began_at = 0  # how many iterations were done when the run began
         self._resumed: dict[str, Any] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -176,6 +183,21 @@ class BaseRunner(HookRegistration, ABC):
             self.logger.info("the run is stopped: %s", reason)
 
     @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._running
+
+    @property
+    def past_the_step(self) -> bool:
+        """Whether what goes on now, such as an evaluation, is not training."""
+        return self._stepped or self.mode == "val"
+
+    @contextmanager
+    def at_last_iteration(self) -> Iterator[None]:
+        """Stand, for a block of code, where the last iteration ended, though the next batch was asked for."""
+        yield
+
+    @property
     def completed_iters(self) -> int:
         """How many training iterations are done, the one whose hooks are running included."""
         return self._iter + self._stepped
@@ -233,6 +255,8 @@ class BaseRunner(HookRegistration, ABC):
             self._resumed = {}
         except BaseException as raised:
             error = _explained(raised)
+            if self.interruption is not None:
+                error = self.interruption.conclude(self, error)
             if error is raised:
                 raise
             raise error from raised
@@ -245,6 +269,7 @@ class BaseRunner(HookRegistration, ABC):
 
     def begin(self) -> None:
         """Call `before_run`, then restore the random number generators of a resumed checkpoint."""
+        self.began_at = self._iter
         self.call_hook("before_run")
         if self._resumed:
             state.apply_rng(self._resumed)
@@ -397,12 +422,10 @@ class BaseRunner(HookRegistration, ABC):
         ours = state.snapshot(self)  # first, since a hook may note its state in the meta too
         facts = {**(meta or {}), **(self.meta or {}), "epoch": epoch, "iter": self.completed_iters}
         path = Path(out_dir) / filename
-        payload = make_payload(self.model, self.optimizer if save_optimizer else None, facts)
+        optimizer = self.optimizer if save_optimizer else None
+        payload = make_payload(self.model, optimizer, facts, on_cpu=not self.writer.in_background)
         payload["hookloom"] = ours
-        write_checkpoint(payload, path)
-        record_checkpoint(path, self.completed_iters)
-        if create_symlink:
-            link_latest(path)
+        self.writer.save(payload, path, self.completed_iters, latest=create_symlink)
         return str(path)
 
     def _check_run(self, data_loaders: Any, workflow: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -33,6 +34,7 @@ class EpochBasedRunner(BaseRunner):
         self.data_loader = data_loader
         self._know_length(data_loader)
         skip, self._skip = self._skip, 0
+        self._epoch_began_at = self._iter
         self.call_hook("before_train_epoch")
         call_hook = self.call_hook
         for inner_iter, data_batch in enumerate(read(data_loader, skip), skip):
@@ -42,6 +44,8 @@ class EpochBasedRunner(BaseRunner):
             self.run_iter(data_batch, train_mode=True, **kwargs)
             self._stepped = True
             call_hook("after_train_iter")
+            if self.interruption is not None:
+                self.interruption.at_iteration(self)
             self._stepped = False
             self._iter += 1
         self.data_batch = None
@@ -52,6 +56,7 @@ class EpochBasedRunner(BaseRunner):
         self._between = False
         self._epoch += 1
 
+    _epoch_began_at = 0
     _between = False  # whether the batches of the epoch are done and its last hooks are running
 
     @torch.no_grad()
@@ -126,6 +131,25 @@ class EpochBasedRunner(BaseRunner):
         if self._between:
             return {"epoch": self._epoch + 1, "batch": 0}
         return {"epoch": self._epoch, "batch": self._inner_iter + 1 if self._stepped else 0}
+
+    @property
+    def past_the_step(self) -> bool:
+        """Whether what goes on now, such as an evaluation, is not training."""
+        return self._between or super().past_the_step
+
+    @contextmanager
+    def at_last_iteration(self) -> Iterator[None]:
+        """Stand, for a block of code, where the last iteration ended, though the next batch was asked for."""
+        before = self._epoch, self._iter, self._stepped, self._between
+        if self.mode == "train" and not self.past_the_step:
+            if self._iter > self._epoch_began_at:
+                self._iter, self._stepped = self._iter - 1, True
+            else:
+                self._epoch, self._between = self._epoch - 1, True
+        try:
+            yield
+        finally:
+            self._epoch, self._iter, self._stepped, self._between = before
 
     def _take_counters(self, meta: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
         super()._take_counters(meta, saved)

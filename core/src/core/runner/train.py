@@ -15,9 +15,11 @@ from core.checkpoint import find_latest, trusting
 from core.device import pick_device
 from core.distributed.env import get_dist_info
 from core.distributed.launch import process_group
+from core.distributed.together import on_first_process
 from core.hooks.checkpoint import checkpoint_folders
 from core.plugins.switches import Switches, current, switched
 from core.runner.assemble import Assembly
+from core.runner.interruption import Interruption, waited_in_vain
 from core.runner.session import (
     as_loaded,
     config_name,
@@ -60,6 +62,7 @@ class TrainOptions:
         allow_plugins: only these distributions, besides core.
         block_plugins: never these.
         console: whether the log is shown on the terminal.
+        signals: whether SIGTERM, SIGUSR1 and SIGINT have the run finish its iteration, save and end.
     """
 
     work_dir: str | None = None
@@ -77,6 +80,7 @@ class TrainOptions:
     allow_plugins: Sequence[str] | None = None
     block_plugins: Sequence[str] | None = None
     console: bool = False
+    signals: bool = False
 
 
 def train(cfg: Any, *, overrides: Mapping[str, Any] | None = None, static: bool = False, **options: Any) -> BaseRunner:
@@ -99,13 +103,16 @@ def train(cfg: Any, *, overrides: Mapping[str, Any] | None = None, static: bool 
     chosen = TrainOptions(**options)
     with contextlib.ExitStack() as stack:
         stack.enter_context(one_at_a_time())
+        interruption = Interruption()
+        if chosen.signals:
+            stack.enter_context(interruption.handling())
         stack.enter_context(switched(Switches(chosen.allow_plugins, chosen.block_plugins)))
         if chosen.trust_checkpoint:
             stack.enter_context(trusting())
         loaded = as_loaded(cfg, overrides, static=static)
         config, warnings = checked(loaded, strict=chosen.strict)
         stack.enter_context(switched(of_config(config)))
-        return _Run(loaded, config, chosen, stack).go(warnings)
+        return _Run(loaded, config, chosen, stack, interruption).go(warnings)
 
 
 def checked(loaded: Loaded, *, strict: bool, training: bool = True) -> tuple[RunConfig, list[Any]]:
@@ -124,8 +131,16 @@ def of_config(config: RunConfig) -> Switches:
 class _Run:
     """One run on its way from a checked config to its end."""
 
-    def __init__(self, loaded: Loaded, config: RunConfig, options: TrainOptions, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        config: RunConfig,
+        options: TrainOptions,
+        stack: contextlib.ExitStack,
+        interruption: Interruption,
+    ) -> None:
         self.loaded, self.config, self.options, self.stack = loaded, config, options, stack
+        self.interruption = interruption
 
     def go(self, warnings: list[Any]) -> BaseRunner:
         config, options = self.config, self.options
@@ -134,12 +149,10 @@ class _Run:
         device = pick_device(self._device_name())
         work_dir = work_dir_of(config, options.work_dir, self.loaded.filename)
         now = timestamp()
-        if rank == 0:
-            make_work_dir(work_dir)
+        on_first_process(lambda: make_work_dir(work_dir))
         log = logging_to(work_dir, config.log_level, now, rank, on_console=options.console)
         logger = self.stack.enter_context(log)
-        if rank == 0:
-            write_config(self.loaded, work_dir)
+        on_first_process(lambda: write_config(self.loaded, work_dir))
         for problem in warnings:
             place = f"{problem.location}: " if problem.location else ""
             logger.warning("config: %s%s", place, problem.text())
@@ -149,11 +162,12 @@ class _Run:
         set_random_seed(seed, deterministic=deterministic, use_rank_shift=options.diff_seed)
         set_opencv_threads(config.opencv_num_threads)
         logger.info("device: %s, seed: %d, deterministic: %s", device, seed, deterministic)
-        parts = Assembly(config, device, seed, logger)
-        self.stack.callback(parts.close)
+        parts = Assembly(config, device, seed, logger, deaf=options.signals)
+        self.stack.push(lambda kind, error, trace: parts.close(hurry=waited_in_vain(error)))
         runner, loaders = self._build(parts, logger, work_dir, seed, now)
+        runner.in_step = True
         self._restore(runner, work_dir)
-        with self.progress(runner):
+        with self.interruption.watching(runner), self.progress(runner):
             runner.run(loaders, list(config.workflow))
         return runner
 

@@ -1,0 +1,90 @@
+"""What several processes settle together, so that none of them waits for one that has left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+import torch.distributed as dist
+
+from core.distributed.env import get_dist_info
+from core.errors import EXIT_WRITE, HookloomError, PeerError, WriteError
+
+_EVERY = 0.5  # seconds between two votes, about
+_MOST = 1000  # iterations between two votes
+
+
+def on_first_process(action: Callable[[], object]) -> None:
+    """Do something on the first process; if it fails there, all fail.
+
+    Every process of the group has to call it.
+
+    Args:
+        action: what only the first one does, such as writing a file.
+
+    Raises:
+        WriteError: on the others, if the first one could not write.
+        PeerError: on the others, if it failed otherwise.
+    """
+    rank, world_size = get_dist_info()
+    if world_size == 1:
+        action()
+        return
+    failure: Exception | None = None
+    if rank == 0:
+        try:
+            action()
+        except Exception as error:
+            failure = error
+    said = [None if failure is None else (getattr(failure, "exit_code", None), f"{type(failure).__name__}: {failure}")]
+    dist.broadcast_object_list(said, src=0)
+    if failure is not None:
+        raise failure
+    if said[0] is not None:
+        code, text = said[0]
+        raise peer_failure(text, writing=code == EXIT_WRITE)
+
+
+def peer_failure(text: str, *, writing: bool) -> HookloomError:
+    """Return the error for a process whose first one has failed.
+
+    Args:
+        text: what the first one said.
+        writing: whether it could not write a file.
+    """
+    message = f"the first process failed: {text}"
+    return WriteError(message) if writing else PeerError(message)
+
+
+class Vote:
+    """All processes tell a number every so often, and all learn the greatest.
+
+    How often is settled in the same vote: about twice a second, but at most once an iteration.
+    """
+
+    def __init__(self) -> None:
+        # Numbers on the CPU, so that nobody waits for a GPU.
+        self._group = None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")
+        self._next = 0
+        self._last = -1
+        self._since = time.monotonic()
+
+    def due(self, iteration: int) -> bool:
+        """Tell whether all processes vote at the end of this iteration."""
+        return iteration >= self._next
+
+    def hold(self, number: int, iteration: int) -> int:
+        """Return the greatest number.
+
+        Args:
+            number: what this process says.
+            iteration: the same on all processes.
+        """
+        now = time.monotonic()
+        ballot = torch.tensor([float(number), (now - self._since) / max(iteration - self._last, 1)])
+        dist.all_reduce(ballot, dist.ReduceOp.MAX, group=self._group)
+        greatest, seconds = ballot.tolist()
+        self._last, self._since = iteration, time.monotonic()
+        self._next = iteration + max(1, min(_MOST, int(_EVERY / seconds) if seconds > 0 else _MOST))
+        return int(greatest)
