@@ -117,7 +117,8 @@ class CheckpointHook(Hook):
         unit = "iterations" if runner.max_epochs is None else "epochs"
         number = (runner.iter if runner.max_epochs is None else runner.epoch) + (runner.mode == "train")
         runner.logger.info("Saving checkpoint at %d %s", number, unit)
-        self._save(runner, number, "iter_{}.pth" if runner.max_epochs is None else "epoch_{}.pth")
+        default = "iter_{}.pth" if runner.max_epochs is None else "epoch_{}.pth"
+        self._save(runner, number, self.args.get("filename_tmpl", default))
 
     def teardown(self, runner: Runner) -> None:
         """Wait for what is written behind the training, also after a failure.
