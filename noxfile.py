@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -61,7 +63,25 @@ def minimums(session: nox.Session) -> None:
     ]
     constraints.write_text("\n".join([*others, *sorted(lowest)]) + "\n")
     install_all(session, constraints=("-c", str(constraints)))
-    session.run("pytest", "-m", "not newest", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", "-m", "not newest and not corpus", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
+def corpus(session: nox.Session) -> None:
+    """Read and check all configs of eleven MMCV 1.x projects; HOOKLOOM_CORPUS may say where they are kept."""
+    install_all(session, "setuptools")
+    packages = ROOT / "tests/golden/corpus.txt"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    version = hashlib.sha256(packages.read_bytes()).hexdigest()[:12]
+    folder = Path(os.environ.get("HOOKLOOM_CORPUS") or cache / "hookloom" / f"corpus-{version}").resolve()
+    if not folder.exists():
+        archives = str(Path(session.create_tmp(), version))
+        # One of them has no wheel, and tells pip its metadata only where it can import torch.
+        fetch = ("pip", "download", "--no-deps", "--no-build-isolation", "--require-hashes")
+        session.run("python", "-m", *fetch, "-r", str(packages), "-d", archives)
+        session.run("python", "tests/support/corpus.py", archives, str(folder))
+    environment = {"HOOKLOOM_CORPUS": str(folder), "OMP_NUM_THREADS": "1"}
+    session.run("pytest", "-m", "corpus", "tests/corpus", *session.posargs, env=environment)
 
 
 @nox.session
