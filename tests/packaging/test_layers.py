@@ -14,13 +14,14 @@ SOURCE = ROOT / "core/src/core"
 # From the bottom to the top: a module imports from its own layer and from those below it, never from above.
 # The more specific name wins: `core.hooks.base` stands below `core.hooks`.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "suggest", "names", "lazy", "component", "plugins", "resolve", "__init__"),
+    ("errors", "suggest", "names", "lazy", "collector", "component", "plugins", "resolve", "__init__"),
     ("config.locations", "config.problems", "config.dict_action"),
     (
         *("config.located", "config.failure", "config.formats", "config.interpolate", "config.inherit"),
         *("config.static_reader", "config.static_values", "config.executed_reader", "config.json_reader"),
         *("config.toml_reader", "config.yaml_reader", "config.overrides", "config.loader", "config.__init__"),
         *("config.config", "config.config_dict", "config.custom_imports", "config.dump"),
+        *("config.near_file", "config.trouble"),
     ),
     ("registry",),
     ("registries",),

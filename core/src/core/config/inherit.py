@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.config.failure import ReadError
-from core.config.located import LDict, LList
+from core.config.located import LDict, LList, LTuple
 from core.config.locations import KeyPath, Location, format_path
 from core.config.problems import Problem
 
@@ -82,7 +82,8 @@ def _merged(value: LDict, old: Any, place: Location | None, index_lists: bool, p
                 raise MergeError(f"index {key} is too large: the list has {len(items)} items", (*path, key), place)
             _put(items, int(key), item, value.places.get(key), True, (*path, int(key)))
         return items
-    kind = "None" if old is None else f"a {type(old).__name__}"
+    name = {LList: "list", LTuple: "tuple"}.get(type(old), type(old).__name__)
+    kind = "None" if old is None else f"a {name}"
     raise MergeError(
         f"a dict cannot be merged into {kind} of the base; {DELETE}=True in it drops the base's value",
         path,
