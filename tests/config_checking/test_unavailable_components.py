@@ -88,7 +88,8 @@ def test_a_name_of_two_distributions(hooks, tmp_path):
         "write 'left-twin/Twin' or 'right-twin/Twin'"
     ]
     assert hooks("dict(type='right-twin/Twn')") == [
-        "child.py:3 custom_hooks[0].type: distribution 'right-twin' offers no hook 'Twn'; did you mean 'right-twin/Twin'?"
+        "child.py:3 custom_hooks[0].type: distribution 'right-twin' offers no hook 'Twn'; "
+        "did you mean 'right-twin/Twin'?"
     ]
 
 

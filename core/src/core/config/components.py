@@ -139,14 +139,9 @@ class Components:
             return slot.registry.resolve(type_)
         except RegistryError as error:
             at = (*path, slot.key) if slot.key in table else path
-            hint = self._where_from(slot.registry) if type(error) is UnknownComponentError else None
-            self.report.error(
-                at,
-                str(error),
-                found=describe_value(type_),
-                suggestion=error.meant,
-                hint=None if error.meant else hint,
-            )
+            is_unknown = isinstance(error, UnknownComponentError) and error.meant is None
+            hint = self._where_from(slot.registry) if is_unknown else None
+            self.report.error(at, str(error), found=describe_value(type_), suggestion=error.meant, hint=hint)
         return None
 
     def _where_from(self, registry: Registry) -> str | None:

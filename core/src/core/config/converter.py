@@ -109,14 +109,18 @@ def _import(context: Context, custom: CustomImports | None) -> None:
             context.components.unsure = "a module of custom_imports may register it"
         return
     path: KeyPath = (KEY, "imports")
-    single = isinstance(custom.imports, str)
-    for index, name in enumerate([custom.imports] if isinstance(custom.imports, str) else custom.imports):
+    places: dict[KeyPath, str]
+    if isinstance(custom.imports, str):
+        places = {path: custom.imports}
+    else:
+        places = {(*path, index): name for index, name in enumerate(custom.imports)}
+    for place, name in places.items():
         try:
             import_module(name)
         except CustomImportError as error:
             context.components.unsure = f"module {name!r}, which cannot be imported, may register it"
             tell = context.report.warn if custom.allow_failed_imports else context.report.error
-            tell(path if single else (*path, index), error.message, suggestion=error.meant, hint=error.where)
+            tell(place, error.message, suggestion=error.meant, hint=error.where)
 
 
 def _salvaged(section: Any) -> CustomImports | None:

@@ -133,8 +133,6 @@ class _Reading:
             with open(name, encoding="utf-8") as stream:
                 text = stream.read()
         except FileNotFoundError as error:
-            if asked is None:
-                raise ConfigError([Problem(f"file {name!r} does not exist")], self.filename) from error
             raise self.no_file(name, asked) from error
         except (OSError, UnicodeDecodeError) as error:
             raise fail(f"file {name!r} cannot be read: {error}", at.file, at.line, self.filename) from error
@@ -194,12 +192,12 @@ class _Reading:
                 found.append(self.file(path, at))
         return self.trouble.joined(found)
 
-    def no_file(self, name: str, asked: Location) -> ConfigError:
-        """Return the error of a base that does not exist."""
+    def no_file(self, name: str, asked: Location | None) -> ConfigError:
+        """Return the error of a config that does not exist, or of a base that `asked` names."""
         near = near_file(name)
-        meant = None if near is None else os.path.relpath(near, os.path.dirname(asked.file))
-        message, hint = f"file {name!r} does not exist", comma_hint(name)
-        return ConfigError([Problem(message, (BASE,), asked, suggestion=meant, hint=hint)], self.filename)
+        meant = None if near is None else os.path.relpath(near, os.path.dirname(asked.file) if asked else None)
+        message, path = f"file {name!r} does not exist", (BASE,) if asked else ()
+        return ConfigError([Problem(message, path, asked, suggestion=meant, hint=comma_hint(name))], self.filename)
 
     def early_bases(self, text: str, name: str) -> LDict:
         """Read the bases while the file itself is being read, for a `{{ _base_.key }}` in it."""

@@ -107,10 +107,11 @@ def _without(child: LDict, base: Any, path: KeyPath) -> LDict:
     key, result = path[0], child.copy()
     below, there = result[key], base.get(key)
     if len(path) > 1:
-        result[key] = _without(below, there, path[1:])
+        result.put(key, _without(below, there, path[1:]), None)
     elif isinstance(below, LDict) and there is None:
-        result[key] = below.copy()
-        result[key].put(DELETE, True, None)
+        whole = below.copy()
+        whole.put(DELETE, True, None)
+        result.put(key, whole, None)
     else:
         del result[key]
     return result
