@@ -13,7 +13,8 @@ MISTAKES = [
         "dict(policy='step', step=[3, 5], ",
         "dict(policy='cosine', ",
         "lenet.py:9 lr_config.policy: no LR policy named 'cosine'; did you mean 'CosineAnnealing' "
-        "(hookloom-core 0.1.0) or 'CosineRestart' (hookloom-optim-extra 0.1.0)?",
+        "(hookloom-core 0.1.0) or 'CosineHold' (hookloom-optim-extra 0.1.0) or 'CosineRestart' "
+        "(hookloom-optim-extra 0.1.0)?",
     ),
     (
         "dict(policy='step', step=[3, 5], ",

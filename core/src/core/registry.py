@@ -245,7 +245,9 @@ class Registry:
         for component_name, brings in missing.items():
             known.setdefault(component_name, f"{brings}, not installed: {how_to_install(brings)}")
         begins = [one for one in known if len(name) > 2 and one.casefold().startswith(name.casefold())]
-        close = nearest(name, known) or sorted(begins, key=str.casefold)
+        begins.sort(key=lambda one: (not known[one].startswith(CORE), one.casefold()))
+        # Who writes the beginning of a name has more likely left off its end than misspelt a shorter one.
+        close = nearest(name, known, cutoff=0.85) or begins or nearest(name, known)
         if close:
             meant = " or ".join(f"{one!r} ({known[one]})" for one in close[:3])
             return UnknownComponentError(f"{start}; did you mean {meant}?", close[0])

@@ -10,10 +10,12 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from core.config.failure import ReadError, fail
+from core.config.finish import finish
 from core.config.formats import EXTENSIONS, read_text
-from core.config.inherit import MergeError, leftover_deletes, merge
+from core.config.inherit import MergeError, merge
 from core.config.interpolate import base_value
-from core.config.located import LDict, finish, unaliased
+from core.config.limits import TooLarge, count
+from core.config.located import LDict
 from core.config.locations import OPTIONS, Location, Locations
 from core.config.near_file import comma_hint, near_file
 from core.config.overrides import nested
@@ -168,8 +170,7 @@ class _Reading:
                 parent = bases[0] if bases else self.bases(content, name)
                 content = content.copy()
                 content.pop(BASE)
-                content.places.pop(BASE, None)
-                merged = self.trouble.merged(unaliased(content), parent, name)
+                merged = self.trouble.merged(content, parent, name)
         except ReadError as error:
             raise fail(error.message, name, error.line, self.filename, error.path) from error
         except RecursionError as error:
@@ -204,7 +205,7 @@ class _Reading:
         import ast
 
         from core.config.formats import parse
-        from core.config.static_values import Evaluator
+        from core.config.static_calls import Evaluator
 
         content = LDict()
         if name.endswith(".py"):
@@ -240,11 +241,16 @@ class _Reading:
             except ValueError as error:
                 problem = Problem(str(error), (), Location(OPTIONS, 1))
                 raise ConfigError([problem], self.filename or None) from error
-        merged = unaliased(merged)
-        findings = tuple(leftover_deletes(merged))
-        places: dict[Any, Location] = {}
-        data = finish(merged, (), places)
-        return Loaded(data, Locations(places), self.filename, "\n".join(self.texts), frozenset(self.used), findings)
+        try:
+            data, places, findings = finish(merged)
+        except TooLarge as error:
+            largest = max(merged, key=lambda key: count(merged[key]))
+            problem = Problem(str(error), (largest,), merged.places.get(largest))
+            raise ConfigError([problem], self.filename or None) from error
+        except RecursionError as error:
+            raise ConfigError([Problem("the config is nested too deeply")], self.filename or None) from error
+        text = "\n".join(self.texts)
+        return Loaded(data, Locations(places), self.filename, text, frozenset(self.used), tuple(findings))
 
 
 def _forget_places(value: Any) -> None:
@@ -263,7 +269,6 @@ def _deprecated(content: LDict, name: str) -> None:
     if DEPRECATION not in content:
         return
     facts = content.pop(DEPRECATION)
-    content.places.pop(DEPRECATION, None)
     text = f"The config file {name} will be deprecated in the future."
     if "expected" in facts:
         text += f" Please use {facts['expected']} instead."

@@ -102,14 +102,14 @@ class Trouble:
         self.problems += [problem for problem in error.problems if problem not in self.problems]
 
 
-def _without(child: LDict, base: Any, path: KeyPath) -> LDict:
+def _without(child: dict[Any, Any], base: Any, path: KeyPath) -> LDict:
     """Return a child without what cannot be merged; a dict where the base has None replaces it instead."""
-    key, result = path[0], child.copy()
+    key, result = path[0], LDict(child)
     below, there = result[key], base.get(key)
     if len(path) > 1:
         result.put(key, _without(below, there, path[1:]), None)
-    elif isinstance(below, LDict) and there is None:
-        whole = below.copy()
+    elif isinstance(below, dict) and there is None:
+        whole = LDict(below)
         whole.put(DELETE, True, None)
         result.put(key, whole, None)
     else:
