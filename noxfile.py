@@ -128,7 +128,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what an iteration and a start cost, side by side with bare torch."""
+    """Measure what an iteration, a start and a check cost, side by side with bare torch."""
     install_all(session)
-    for script in ("loop_overhead.py", "cold_start.py"):
+    for script in ("loop_overhead.py", "cold_start.py", "preflight.py"):
         session.run("python", f"benchmarks/{script}", *session.posargs)

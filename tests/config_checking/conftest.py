@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 from checked_config import GOOD, Digits, Net
 
+from core.cli.main import main
 from core.config.converter import check
 from core.config.loader import Loaded, load
 from core.config.problems import render
@@ -35,7 +38,7 @@ def loaded(tmp_path: Path) -> Callable[..., Loaded]:
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        return load(tmp_path / next(iter(named)), overrides=overrides)
+        return load(tmp_path / next(iter(named)), overrides=overrides, tolerant=True)
 
     return write
 
@@ -57,8 +60,8 @@ def report(loaded: Callable[..., Loaded]) -> Callable[..., str]:
     """Write files and return the lines of the first one's report, without the heading's name."""
 
     def make(files: str | Mapping[str, str], overrides: Mapping[str, Any] | None = None, **options: Any) -> str:
-        config = loaded(files, overrides)
         try:
+            config = loaded(files, overrides)
             _, warnings = check(config, **options)
         except ConfigError as error:
             return str(error)
@@ -81,3 +84,52 @@ def problems(report: Callable[..., str]) -> Callable[..., str]:
         return "\n".join(squeezed).replace(f"torch {torch.__version__}", "torch VERSION")
 
     return make
+
+
+@pytest.fixture
+def checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., list[str]]]:
+    """Write files and return the lines that `hookloom check` prints of the first, which its JSON must agree with."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def run(files: str | Mapping[str, str], *arguments: str) -> list[str]:
+        named = {"lenet.py": files} if isinstance(files, str) else files
+        for name, text in named.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        command = ["check", next(iter(named)), *arguments]
+        code = main(command)
+        heading, *lines = capsys.readouterr().out.replace(f"torch {torch.__version__}", "torch VERSION").splitlines()
+        assert code == (2 if re.search(r"\d problem", heading) else 0)
+        assert main([*command, "--format", "json"]) == code
+        rows = json.loads(capsys.readouterr().out)["problems"]
+        assert len(rows) == len(lines)
+        for row, line in zip(rows, lines, strict=True):
+            _agree(row, line, tmp_path)
+        assert heading.startswith(f"{next(iter(named))}: ")
+        # One space between place and text.
+        return [re.sub(r"^(\S+:\d+|--cfg-options) +", r"\1 ", line.strip()) for line in lines]
+
+    yield run
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(f"{tmp_path}/"):
+            del sys.modules[name]
+
+
+def _agree(row: Mapping[str, Any], line: str, folder: Path) -> None:
+    if row["file"] == "--cfg-options":
+        assert line.lstrip().startswith("--cfg-options ")
+    elif row["file"]:
+        assert line.lstrip().startswith(f"{Path(row['file']).relative_to(folder)}:{row['line']} ")
+    assert (" warning: " in line) == (row["severity"] == "warning")
+    assert row["key"] in line
+    for part in (row["message"].replace(f"torch {torch.__version__}", "torch VERSION"), row["expected"], row["hint"]):
+        assert part is None or part in line
+    assert row["found"] is None or row["expected"] is None or f"got {row['found']}" in line
+    assert (f"did you mean {row['suggestion']!r}" in line) == (row["suggestion"] is not None)
+    before = row["overrides"]
+    shown = before and f" (overrides {Path(before['file']).relative_to(folder)}:{before['line']})"
+    assert line.endswith(shown) if shown else " (overrides " not in line

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from checked_config import GOOD
@@ -43,7 +44,12 @@ def test_a_warning_stops_only_a_strict_check(config, capsys):
 
 def test_a_file_that_is_not_there(tmp_path, capsys):
     assert check(str(tmp_path / "nowhere.py")) == 2
-    assert "nowhere.py" in capsys.readouterr().out
+    assert capsys.readouterr().out == f"nowhere.py: 1 problem\n  file '{tmp_path}/nowhere.py' does not exist\n"
+    (tmp_path / "lenet.py").write_text(GOOD)
+    assert check(str(tmp_path / "lnet.py"), output="json") == 2
+    (row,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (row["file"], row["key"], row["found"]) == (None, "", None)
+    assert row["suggestion"] == os.path.relpath(tmp_path / "lenet.py")
 
 
 def test_findings_as_json(config, capsys):

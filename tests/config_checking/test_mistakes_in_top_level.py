@@ -67,7 +67,7 @@ MISTAKES = [
     (
         "load_from = None",
         "custom_imports = dict(imports=['no_such_module_of_ours'])",
-        "lenet.py:15 custom_imports.imports: module 'no_such_module_of_ours' cannot be imported: "
+        "lenet.py:15 custom_imports.imports[0]: module 'no_such_module_of_ours' cannot be imported: "
         "ModuleNotFoundError: No module named 'no_such_module_of_ours'",
     ),
     (

@@ -8,7 +8,7 @@ import attrs
 import pytest
 import torch
 
-from core.config.signature import schema_of, signature_of
+from core.config.signature import signature_of
 from core.hooks.base import Hook
 from core.hooks.define import hook
 
@@ -143,14 +143,6 @@ def test_a_class_without_an_init_takes_nothing():
 
     assert names(Empty) == []
     assert not signature_of(Empty).is_open
-
-
-def test_a_schema_runs_no_code_of_the_component():
-    schema = schema_of(Named)
-    made = schema(name="a")
-    assert [attribute.name for attribute in attrs.fields(schema)] == names(Named)
-    assert made.name == "a"
-    assert repr(made.interval) == "UNSET"
 
 
 def test_a_default_is_equal_to_itself_only():

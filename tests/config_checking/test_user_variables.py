@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import golden
+import pytest
 from checked_config import GOOD
 
 from core.config.components import Components
@@ -41,9 +42,7 @@ def test_real_configs_use_no_top_level_name_that_would_pass_for_a_slip():
     names = golden.load("config_frequency")["total"]["top_level_key"]
     own = {name: 1 for name in names if name not in known_keys()}
     assert len(own) > 50
-    loaded = from_dict(own)
-    report = Report(loaded)
-    assert Context(loaded.data, report, Components(report)).misspelt() == {}
+    assert misspelt(from_dict(own)) == {}
 
 
 def test_a_misspelt_total_is_the_missing_runner(report):
@@ -52,3 +51,48 @@ def test_a_misspelt_total_is_the_missing_runner(report):
         "lenet.py: 1 problem\n"
         "  lenet.py:10   total_epoch: unknown key, which nothing reads; did you mean 'total_epochs'?"
     )
+
+
+def test_a_slip_beside_the_inherited_section_it_was_meant_for(checked):
+    child = "_base_ = 'base.py'\nevaluatoin = dict(interval=3)\nlr_cofnig = dict(policy='poly')\nlog_configs = 3\n"
+    assert checked({"child.py": child, "base.py": GOOD}) == [
+        "child.py:2 evaluatoin: unknown key, which nothing reads; did you mean 'evaluation'?",
+        "child.py:3 lr_cofnig: unknown key, which nothing reads; did you mean 'lr_config'?",
+        "child.py:4 log_configs: unknown key, which nothing reads; did you mean 'log_config'?",
+    ]
+
+
+def test_a_slip_in_the_file_that_holds_the_section_too(checked):
+    assert checked(GOOD + "lr_cofnig = dict(step=[4])\nmodels = 3\n") == [
+        "lenet.py:16 lr_cofnig: unknown key, which nothing reads; did you mean 'lr_config'?"
+    ]
+
+
+def test_a_file_that_holds_both_knows_them_apart_whoever_overrides_one(checked):
+    files = {"child.py": "_base_ = 'base.py'\nseed = 3\n", "base.py": GOOD + "seed = 1\nseeds = [1, 2]\n"}
+    assert checked(files) == []
+
+
+def test_a_slip_on_the_command_line(checked):
+    assert checked(GOOD, "--cfg-options", "optimzer.lr=0.2", "workflw=[]", "note=x") == [
+        "--cfg-options optimzer: unknown key, which nothing reads; did you mean 'optimizer'?",
+        "--cfg-options workflw: unknown key, which nothing reads; did you mean 'workflow'?",
+    ]
+
+
+def test_a_name_that_another_file_reads_is_the_users_own(checked):
+    child = "_base_ = 'base.py'\nnote = {{ _base_.seeds }}\n"
+    assert checked({"child.py": child, "base.py": GOOD + "seeds = [1]\n"}) == []
+
+
+@pytest.mark.parametrize("key", [key for key in known_keys() if key not in ("model", "data", "optimizer", "runner")])
+def test_a_letter_too_few_or_two_that_changed_places_are_slips(key):
+    loaded = from_dict({key[:3] + key[4:]: 1})
+    assert set(misspelt(loaded)) == set(loaded.data)
+    loaded = from_dict({key[:2] + key[3] + key[2] + key[4:]: 1})
+    assert set(misspelt(loaded)) == (set(loaded.data) if key[2] != key[3] else set())
+
+
+def misspelt(loaded):
+    report = Report(loaded)
+    return Context(loaded.data, report, Components(report)).misspelt()

@@ -155,7 +155,7 @@ def test_other_formats(tmp_path: Path, name: str, text: str) -> None:
         ("x = '{0.__class__}'.format(1)\n", r"c\.py:1 +a format field"),
         ("x = f'{1:9999999}'\n", r"c\.py:1 +format .* too wide"),
         ("filename = 1\n", r"c\.py:1 +filename: 'filename' is reserved"),
-        ("_base_ = ['nowhere.py']\n", r"c\.py:1 +file .*nowhere\.py' does not exist"),
+        ("_base_ = ['nowhere.py']\n", r"c\.py:1 +_base_: file .*nowhere\.py' does not exist"),
     ],
 )
 def test_mistakes_are_placed(tmp_path: Path, text: str, said: str) -> None:

@@ -14,7 +14,7 @@ SOURCE = ROOT / "core/src/core"
 # From the bottom to the top: a module imports from its own layer and from those below it, never from above.
 # The more specific name wins: `core.hooks.base` stands below `core.hooks`.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "suggest", "names", "lazy", "component", "plugins", "resolve", "__init__"),
+    ("errors", "suggest", "names", "lazy", "collector", "component", "plugins", "resolve", "__init__"),
     ("config.locations", "config.problems", "config.dict_action"),
     (
         *("config.located", "config.failure", "config.formats", "config.interpolate", "config.inherit"),
@@ -22,6 +22,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("config.toml_reader", "config.yaml_reader", "config.overrides", "config.loader", "config.__init__"),
         *("config.config", "config.config_dict", "config.custom_imports", "config.dump"),
         *("config.key_paths", "config.explain", "config.differences"),
+        *("config.finish", "config.limits", "config.static_calls", "config.located_tree"),
+        *("config.near_file", "config.trouble"),
     ),
     ("registry",),
     ("registries",),

@@ -44,7 +44,16 @@ class ConfigError(HookloomError):
 
 
 class RegistryError(HookloomError, KeyError):
-    """A component that cannot be had under the name that was asked for; also a KeyError, as in MMCV."""
+    """A component that cannot be had under the name that was asked for; also a KeyError, as in MMCV.
+
+    Args:
+        message: what is wrong, near names included.
+        meant: the nearest name, if there is one.
+    """
+
+    def __init__(self, message: object = "", meant: str | None = None) -> None:
+        super().__init__(message)
+        self.meant = meant
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""

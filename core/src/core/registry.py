@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -174,6 +173,7 @@ class Registry:
             who = ", ".join(str(offer.provider) for offer in matching)
             raise BlockedComponentError(f"{self.noun} {name!r} comes from {who}, which the plugin switches leave out")
         if len(admitted) > 1:
+            admitted.sort(key=lambda offer: offer.provider.distribution)
             who = " and ".join(str(offer.provider) for offer in admitted)
             ways = " or ".join(repr(f"{offer.provider.distribution}/{offer.name}") for offer in admitted)
             raise AmbiguousComponentError(f"{self.noun} {name!r} is offered by {who}; write {ways}")
@@ -209,7 +209,8 @@ class Registry:
         known = sorted(f"{offer.provider.distribution}/{offer.name}" for offer in self._offers() if not offer.is_family)
         close = nearest(f"{wanted}/{name}", known)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise UnknownComponentError(f"distribution {distribution!r} offers no {self.noun} {name!r}{hint}")
+        meant = close[0] if close else None
+        raise UnknownComponentError(f"distribution {distribution!r} offers no {self.noun} {name!r}{hint}", meant)
 
     def _family_names(self) -> dict[str, str]:
         admits = current().admits
@@ -219,6 +220,11 @@ class Registry:
             if offer.is_family and admits(offer.provider.distribution)
             for name, target in _family(offer).items()
         }
+
+    def _offers_or_has(self, name: str) -> bool:
+        return bool(
+            self._local.get(self._fold(name)) or self._matching(name) or self._family_member(name, reserved=True)
+        )
 
     def _unknown(self, name: str) -> UnknownComponentError:
         start = f"no {self.noun} named {name!r}"
@@ -230,18 +236,21 @@ class Registry:
                 f"{start}: it comes with {brings}, which is not installed; {how_to_install(brings)}"
             )
         for other in _all.values():
-            if other is not self and (other._local.get(other._fold(name)) or other._matching(name)):
-                return UnknownComponentError(f"{start}; registry {other.name!r} has one: it is a {other.noun}")
+            if other is not self and other._offers_or_has(name):
+                article = "an" if other.noun.startswith(("LR", *"aeiou")) else "a"
+                return UnknownComponentError(f"{start}; registry {other.name!r} has one: it is {article} {other.noun}")
         known = {offer.name: str(offer.provider) for offer in self._offers() if not offer.is_family}
         known |= self._family_names()
         known |= {component.name: str(component.provider) for component in self._local.values()}
         for component_name, brings in missing.items():
             known.setdefault(component_name, f"{brings}, not installed: {how_to_install(brings)}")
         begins = [one for one in known if len(name) > 2 and one.casefold().startswith(name.casefold())]
-        close = nearest(name, known) or sorted(begins, key=str.casefold)
+        begins.sort(key=lambda one: (not known[one].startswith(CORE), one.casefold()))
+        # Who writes the beginning of a name has more likely left off its end than misspelt a shorter one.
+        close = nearest(name, known, cutoff=0.85) or begins or nearest(name, known)
         if close:
             meant = " or ".join(f"{one!r} ({known[one]})" for one in close[:3])
-            return UnknownComponentError(f"{start}; did you mean {meant}?")
+            return UnknownComponentError(f"{start}; did you mean {meant}?", close[0])
         registered = ", ".join(sorted(known, key=str.casefold)) or "none"
         return UnknownComponentError(f"{start}; known are: {registered}")
 
@@ -354,5 +363,5 @@ def _where(target: Target) -> str:
 
 def _caller_package() -> str:
     """Name the top-level package of whoever makes a registry."""
-    module = inspect.getmodule(sys._getframe(2))
-    return (module.__name__ if module else "__main__").partition(".")[0]
+    name: str = sys._getframe(2).f_globals.get("__name__", "__main__")
+    return name.partition(".")[0]

@@ -7,7 +7,7 @@ import sys
 from functools import reduce
 
 from core.errors import BrokenComponentError, UnknownComponentError
-from core.suggest import did_you_mean
+from core.suggest import nearest
 
 
 def looks_like_path(name: str) -> bool:
@@ -62,5 +62,6 @@ def _attribute(module: object, attribute: str, path: str) -> object:
         return reduce(getattr, attribute.split("."), module)
     except AttributeError as error:
         name = getattr(module, "__name__", str(module))
-        hint = did_you_mean(attribute, dir(module))
-        raise UnknownComponentError(f"module {name!r} has no {attribute!r}{hint}") from error
+        near = nearest(attribute, dir(module))
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UnknownComponentError(f"module {name!r} has no {attribute!r}{hint}", near[0] if near else None) from error

@@ -37,12 +37,16 @@ def check(
     Returns:
         the exit code: 0 if it can be run, else 2.
     """
-    from core.config.converter import check as check_loaded
-    from core.config.loader import load
+    from core.collector import collector_paused
     from core.config.problems import render
 
     try:
-        config, warnings = check_loaded(load(path, overrides=overrides, static=static), strict=strict)
+        with collector_paused():
+            from core.config.converter import check as check_loaded
+            from core.config.loader import load
+
+            loaded = load(path, overrides=overrides, static=static, tolerant=True)
+            config, warnings = check_loaded(loaded, strict=strict)
     except ConfigError as error:
         print(_as_json(path, error.problems) if output == "json" else error)
         return EXIT_USAGE
@@ -59,25 +63,8 @@ def check(
 
 def _as_json(path: str, problems: Iterable[Any], ordered: RunConfig | None = None) -> str:
     from core.cli.order import order_as_data
-    from core.config.locations import format_path
 
-    rows = []
-    for problem in problems:
-        location, previous = problem.location, getattr(problem.location, "previous", None)
-        rows.append(
-            {
-                "severity": problem.severity,
-                "file": location.file if location else None,
-                "line": location.line if location else None,
-                "overrides": {"file": previous.file, "line": previous.line} if previous else None,
-                "key": format_path(problem.path),
-                "message": problem.message,
-                "expected": problem.expected,
-                "found": problem.found,
-                "suggestion": problem.suggestion,
-                "hint": problem.hint,
-            }
-        )
+    rows = [problem.as_data() for problem in problems]
     order = {} if ordered is None else {"order": order_as_data(ordered)}
     return json.dumps({"config": path, "problems": rows, **order}, indent=2)
 

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from core.cli.options import add_config_options, add_plugin_options, local_rank
+from core.collector import collector_paused
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -74,7 +75,8 @@ def run(options: argparse.Namespace) -> int:
         if metrics:
             print(json.dumps(metrics, default=float))
         return 0
-    from core.runner.train import train
+    with collector_paused():
+        from core.runner.train import train
 
     train(
         options.config,

@@ -11,19 +11,18 @@ import attrs
 from core.component import Component, provider_of
 from core.config.describe import describe_value
 from core.config.faults import missing
-from core.config.locations import format_path
 from core.config.recipe import Recipe, title
 from core.config.report import Report
 from core.config.signature import Signature, signature_of
 from core.config.values import check_values
-from core.errors import RegistryError
+from core.errors import RegistryError, UnknownComponentError
 from core.hooks.points import misspelt_points
 from core.hooks.priority import PriorityError, get_priority
 from core.registries import DATASETS, HOOKS, LR_UPDATERS, MOMENTUM_UPDATERS, PIPELINES
 from core.suggest import nearest
 
 if TYPE_CHECKING:
-    from core.config.locations import KeyPath, Location
+    from core.config.locations import KeyPath
     from core.registry import Registry
 
 _HOOKS = {HOOKS.name, LR_UPDATERS.name, MOMENTUM_UPDATERS.name}
@@ -69,10 +68,14 @@ class Components:
 
     Args:
         report: where findings go.
+
+    Attributes:
+        unsure: why a type that nobody knows may yet be a good one, where there is a reason.
     """
 
     def __init__(self, report: Report) -> None:
         self.report = report
+        self.unsure: str | None = None
 
     def recipe(self, path: KeyPath, table: Any, slot: Slot) -> Recipe | None:
         """Check one table.
@@ -134,13 +137,22 @@ class Components:
         if slot.key not in table and slot.default_type is None:
             close = nearest(slot.key, [key for key in table if isinstance(key, str)])
             hint = f"is {close[0]!r} meant for it?" if close else None
-            self.report.error(path, missing(slot.key), hint=hint)
+            self.report.missing(path, missing(slot.key), hint=hint)
             return None
         try:
             return slot.registry.resolve(type_)
         except RegistryError as error:
-            self.report.error((*path, slot.key) if slot.key in table else path, str(error))
+            at = (*path, slot.key) if slot.key in table else path
+            is_unknown = isinstance(error, UnknownComponentError) and error.meant is None
+            hint = self._where_from(slot.registry) if is_unknown else None
+            self.report.error(at, str(error), found=describe_value(type_), suggestion=error.meant, hint=hint)
         return None
+
+    def _where_from(self, registry: Registry) -> str | None:
+        """Say how a type that is unknown to a registry may yet become known."""
+        if self.unsure is None and len(registry) == 0:
+            return "custom_imports names the module that registers it"
+        return self.unsure
 
     def _takes(self, path: KeyPath, key: Any, component: Component, signature: Signature, slot: Slot) -> bool:
         """Tell whether a component takes a key; report it if not."""
@@ -175,19 +187,8 @@ class Components:
 
     def _brought_by_merge(self, path: KeyPath, key: str, component: Component, slot: Slot) -> str | None:
         """Explain a key that was fine before another file or the command line chose another type."""
-        of_key, of_type = self.report.at((*path, key)), self.report.at((*path, slot.key))
-        if of_key is None or of_type is None or of_key.file == of_type.file:
-            return None
-        if not _came_later(of_type, of_key, self.report.loaded.filename):
-            return None
-        place = format_path(path)
-        said = (
-            f"{title(component)} takes no {key!r}; it came from {self.report.place(of_key)}, "
-            f"the {slot.key} from {self.report.place(of_type)}; "
-        )
-        if of_type.file == "--cfg-options":
-            return said + f"{place}._delete_=True in front of the other options drops it"
-        return said + f"_delete_=True in {place} there drops it"
+        brought = self.report.brought(path, key, slot.key)
+        return brought and f"{title(component)} takes no {key!r}; it {brought}"
 
     def _required(
         self,
@@ -204,7 +205,7 @@ class Components:
                 continue
             # A key that was only misspelt is not missing too.
             if not nearest(name, strange):
-                self.report.error(path, f"{title(component)} needs {name!r}, which is not given")
+                self.report.missing(path, f"{title(component)} needs {name!r}, which is not given")
 
     def _priority(self, path: KeyPath, value: Any) -> Any:
         try:
@@ -233,14 +234,3 @@ class Components:
             tables = value if isinstance(value, (list, tuple)) else [value]
             if all(isinstance(table, Mapping) and slot.key in table for table in tables):
                 self.recipes((*path, key), value, slot)
-
-
-def _came_later(of_type: Location, of_key: Location, main: str | None) -> bool:
-    """Tell whether a type was chosen by what was merged over the file that set a key."""
-    if "--cfg-options" in (of_type.file, of_key.file):
-        return of_type.file == "--cfg-options"
-    earlier, before = set(), of_type.previous
-    while before is not None:
-        earlier.add(before.file)
-        before = before.previous
-    return of_key.file in earlier if earlier else of_type.file == main

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from core.config.components import Components, Slot
-from core.config.crosschecks import cross_check
-from core.config.custom_imports import import_modules_from_strings
+from core.config.crosschecks import check_names, cross_check
+from core.config.custom_imports import KEY, CustomImportError, import_module
 from core.config.faults import StructureError
 from core.config.problems import Problem
 from core.config.report import Report
@@ -30,6 +30,7 @@ from core.registries import MODELS
 
 if TYPE_CHECKING:
     from core.config.loader import Loaded
+    from core.config.locations import KeyPath
 
 
 def check(loaded: Loaded, *, strict: bool = False, training: bool = True) -> tuple[RunConfig, list[Problem]]:
@@ -55,13 +56,26 @@ def check(loaded: Loaded, *, strict: bool = False, training: bool = True) -> tup
         sections = _sections(context)
     _unknown_names(context)
     config = RunConfig(**{**plain, **sections})
-    cross_check(config, context)
-    problems = report.sorted()
+    (check_names if loaded.incomplete else cross_check)(config, context)
+    return config, settled(report.sorted(), loaded, strict=strict)
+
+
+def settled(problems: list[Problem], loaded: Loaded, *, strict: bool) -> list[Problem]:
+    """Return warnings alone.
+
+    Args:
+        problems: what was found.
+        loaded: where.
+        strict: whether warnings count as errors.
+
+    Raises:
+        ConfigError: with everything, if there is an error.
+    """
     if strict:
         problems = [attrs.evolve(problem, severity="error") for problem in problems]
     if any(problem.severity == "error" for problem in problems):
         raise ConfigError(problems, loaded.filename)
-    return config, problems
+    return problems
 
 
 def _plain(context: Context) -> dict[str, Any]:
@@ -88,13 +102,33 @@ def _switches(plugins: PluginSwitches | None) -> Switches:
 
 
 def _import(context: Context, custom: CustomImports | None) -> None:
+    """Import the modules of `custom_imports`, each of which may fail."""
+    custom = custom or _salvaged(context.data.get(KEY))
     if custom is None:
+        if context.report.loaded.incomplete or context.report.has_error_at((KEY,)):
+            context.components.unsure = "a module of custom_imports may register it"
         return
+    path: KeyPath = (KEY, "imports")
+    places: dict[KeyPath, str]
+    if isinstance(custom.imports, str):
+        places = {path: custom.imports}
+    else:
+        places = {(*path, index): name for index, name in enumerate(custom.imports)}
+    for place, name in places.items():
+        try:
+            import_module(name)
+        except CustomImportError as error:
+            context.components.unsure = f"module {name!r}, which cannot be imported, may register it"
+            tell = context.report.warn if custom.allow_failed_imports else context.report.error
+            tell(place, error.message, suggestion=error.meant, hint=error.where)
+
+
+def _salvaged(section: Any) -> CustomImports | None:
+    """Return the modules of a section in which something else is wrong."""
     try:
-        import_modules_from_strings(custom.imports, allow_failed_imports=custom.allow_failed_imports)
-    except Exception as error:  # whatever a user's module raises is reported with the rest
-        said = str(error) or type(error).__name__
-        context.report.error(("custom_imports", "imports"), said)
+        return structure({"imports": section["imports"]}, CustomImports) if isinstance(section, Mapping) else None
+    except (KeyError, StructureError):
+        return None
 
 
 def _sections(context: Context) -> dict[str, Any]:

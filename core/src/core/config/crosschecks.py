@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from core.config.describe import describe_value
+from core.config.near_file import near_file
 from core.config.policy_checks import check_policies
 from core.config.signature import effective, signature_of
 from core.errors import HookloomError
@@ -33,6 +35,7 @@ def cross_check(config: RunConfig, context: Context) -> None:
         _workflow,
         _files,
         _log_level,
+        _dist_params,
         _scaling,
         _best_score,
         _momentum,
@@ -43,6 +46,17 @@ def cross_check(config: RunConfig, context: Context) -> None:
         _by_epoch,
         check_policies,
     ):
+        look(config, context)
+
+
+def check_names(config: RunConfig, context: Context) -> None:
+    """Report what can be known of a config of which a file could not be read.
+
+    Args:
+        config: what could be read of the config.
+        context: the config as it was, and where findings go.
+    """
+    for look in (_workflow, _files, _log_level, _dist_params):
         look(config, context)
 
 
@@ -61,10 +75,10 @@ def _workflow(config: RunConfig, context: Context) -> None:
             suggestion = near[0] if near else None
             context.report.error((*path, index, 0), f"{runner.name} has no mode {mode!r}", suggestion=suggestion)
         if length < 1:
-            context.report.error((*path, index, 1), f"must be positive, got {length}")
+            context.report.must((*path, index, 1), "positive", length)
     modes = [mode for mode, _ in config.workflow]
     if "val" in modes and not config.data.val and not context.report.has_error_at(("data", "val")):
-        context.report.error((*path, modes.index("val")), "validates, but data.val is not given")
+        context.report.missing((*path, modes.index("val")), "validates, but data.val is not given")
 
 
 def _files(config: RunConfig, context: Context) -> None:
@@ -73,7 +87,8 @@ def _files(config: RunConfig, context: Context) -> None:
         named["resume"] = config.resume
     for key, path in named.items():
         if path and "://" not in path and not os.path.exists(os.path.expanduser(path)):
-            context.report.error((key,), f"file {path!r} does not exist")
+            near = near_file(path)
+            context.report.error((key,), f"file {path!r} does not exist", found=describe_value(path), suggestion=near)
 
 
 def _log_level(config: RunConfig, context: Context) -> None:
@@ -81,7 +96,21 @@ def _log_level(config: RunConfig, context: Context) -> None:
     known = logging.getLevelNamesMapping()
     if isinstance(level, str) and level not in known:
         near = nearest(level, known, cutoff=0.6)
-        context.report.error(("log_level",), f"no level {level!r}", suggestion=near[0] if near else None)
+        meant = near[0] if near else None
+        context.report.error(("log_level",), f"no level {level!r}", found=describe_value(level), suggestion=meant)
+
+
+def _dist_params(config: RunConfig, context: Context) -> None:
+    """Look for keys that nobody takes, which only a run of several processes would otherwise find."""
+    unusual = set(config.dist_params or ()) - {"backend", "port"}
+    if not unusual:
+        return
+    from torch import distributed
+
+    if distributed.is_available():
+        known = ["backend", "port", *signature_of(distributed.init_process_group).parameters]
+        for key in sorted(unusual - set(known)):
+            context.report.unknown(("dist_params", key), known, taker="torch's process group")
 
 
 def _scaling(config: RunConfig, context: Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
 from typing import Any, ClassVar
@@ -30,6 +31,7 @@ class Forwarding:
 Forwarding.UNKNOWN = Forwarding(to_parent=False)
 
 
+@functools.lru_cache(maxsize=256)
 def forwarding(init: Any) -> Forwarding:
     """Read what an `__init__` does with its `**kwargs`.
 

@@ -75,7 +75,8 @@ def _merged(value: LDict, old: Any, place: Location | None, index_lists: bool, p
         said = f"is {what}, no dict or list: {key!r} cannot be set inside it"
         said += f"; {format_path(path)}.{DELETE}=True makes a dict of it"
         raise MergeError(said, path, place)
-    kind = "None" if old is None else f"a {type(old).__name__}"
+    name = {LList: "list", LTuple: "tuple"}.get(type(old), type(old).__name__)
+    kind = "None" if old is None else f"a {name}"
     raise MergeError(
         f"a dict cannot be merged into {kind} of the base; {DELETE}=True in it drops the base's value",
         path,

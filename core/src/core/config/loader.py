@@ -7,18 +7,20 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from core.config.failure import ReadError, fail
 from core.config.finish import finish
 from core.config.formats import EXTENSIONS, read_text
-from core.config.inherit import MergeError, join_bases, merge
+from core.config.inherit import MergeError, merge
 from core.config.interpolate import base_value
 from core.config.limits import TooLarge, count
 from core.config.located import LDict
 from core.config.locations import OPTIONS, Location, Locations
+from core.config.near_file import comma_hint, near_file
 from core.config.overrides import nested
 from core.config.problems import Problem
+from core.config.trouble import Trouble
 from core.errors import ConfigError
 
 BASE = "_base_"
@@ -37,7 +39,8 @@ class Loaded:
         filename: the file the user named; None for a text or a dict.
         text: the texts of all files, the child's last.
         used_names: top-level names that the files themselves read.
-        findings: suspicious things met while reading.
+        findings: suspicious things met while reading, and what could not be read if that is tolerated.
+        incomplete: whether a base could not be read, so that anything may be missing.
     """
 
     data: dict[str, Any]
@@ -46,6 +49,7 @@ class Loaded:
     text: str = ""
     used_names: frozenset[str] = frozenset()
     findings: tuple[Problem, ...] = ()
+    incomplete: bool = False
 
 
 def load(
@@ -54,6 +58,7 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     static: bool = False,
     use_predefined_variables: bool = True,
+    tolerant: bool = False,
 ) -> Loaded:
     """Read a config file with everything it inherits.
 
@@ -62,14 +67,23 @@ def load(
         overrides: values by dotted key, merged last.
         static: refuse a Python file that would have to be run.
         use_predefined_variables: whether `{{ fileDirname }}` and its kin are replaced.
+        tolerant: go on without a base that cannot be read and values that cannot be merged; they are findings.
 
     Raises:
         ConfigError: if a file is missing or cannot be read, or child and base do not go together.
     """
     name = os.path.abspath(os.path.expanduser(os.fspath(filename)))
     reading = _Reading(name, static, use_predefined_variables)
-    merged = reading.file(name, None)
-    return reading.finished(merged, overrides)
+    trouble = reading.trouble
+    try:
+        merged = reading.file(name, None)
+        loaded: Loaded = trouble.with_options(overrides, lambda options: reading.finished(merged, options))
+    except ConfigError as error:
+        raise trouble.with_last(error) from error.__cause__
+    if trouble.problems and not tolerant:
+        raise trouble.error()
+    findings = (*trouble.problems, *(() if trouble.incomplete else loaded.findings))
+    return evolve(loaded, findings=findings, incomplete=trouble.incomplete)
 
 
 def from_dict(data: Mapping[str, Any], *, overrides: Mapping[str, Any] | None = None) -> Loaded:
@@ -102,7 +116,10 @@ def read_string(
     """
     name = os.path.abspath(os.path.join(folder, f"config{extension}"))
     reading = _Reading(name, static, True)
-    return reading.finished(reading.text(text, name), overrides)
+    merged = reading.text(text, name)
+    if reading.trouble.problems:
+        raise reading.trouble.error()
+    return reading.finished(merged, overrides)
 
 
 class _Reading:
@@ -115,6 +132,7 @@ class _Reading:
         self.texts: list[str] = []
         self.used: set[str] = set()
         self.open: list[str] = []
+        self.trouble = Trouble(filename)
 
     def file(self, name: str, asked: Location | None) -> LDict:
         """Read a file and its bases."""
@@ -128,9 +146,7 @@ class _Reading:
             with open(name, encoding="utf-8") as stream:
                 text = stream.read()
         except FileNotFoundError as error:
-            if asked is None:
-                raise ConfigError([Problem(f"file {name!r} does not exist")], self.filename) from error
-            raise fail(f"file {name!r} does not exist", at.file, at.line, self.filename) from error
+            raise self.no_file(name, asked) from error
         except (OSError, UnicodeDecodeError) as error:
             raise fail(f"file {name!r} cannot be read: {error}", at.file, at.line, self.filename) from error
         self.open.append(name)
@@ -144,9 +160,15 @@ class _Reading:
         bases: list[LDict] = []
 
         def base(key: str) -> Any:
+            self.used.add(key.partition(".")[0])
             if not bases:
                 bases.append(self.early_bases(text, name))
-            return base_value(key, bases[0])
+            try:
+                return base_value(key, bases[0])
+            except KeyError:
+                if self.trouble.incomplete:  # it may well stand in what could not be read
+                    raise self.trouble.error() from None
+                raise
 
         try:
             content, read = read_text(
@@ -161,10 +183,7 @@ class _Reading:
                 parent = bases[0] if bases else self.bases(content, name)
                 content = content.copy()
                 content.pop(BASE)
-                merged = merge(content, parent)
-        except MergeError as error:
-            place = error.place or Location(name, error.line)
-            raise ConfigError([Problem(error.message, error.path, place)], self.filename) from error
+                merged = self.trouble.merged(content, parent, name)
         except ReadError as error:
             raise fail(error.message, name, error.line, self.filename, error.path) from error
         except RecursionError as error:
@@ -179,12 +198,20 @@ class _Reading:
         places = getattr(named, "places", None) or [place] * len(several)
         found = []
         for one, at in zip(several, places, strict=True):
-            if not isinstance(one, str):
-                at = at or place
-                raise fail(f"_base_ names files, got {one!r}", at.file, at.line, self.filename, (BASE,))
-            path = os.path.normpath(os.path.join(os.path.dirname(name), one))
-            found.append(self.file(path, at or place))
-        return join_bases(found)
+            at = at or place
+            with self.trouble.file_left_out():
+                if not isinstance(one, str):
+                    raise fail(f"_base_ names files, got {one!r}", at.file, at.line, self.filename, (BASE,))
+                path = os.path.normpath(os.path.join(os.path.dirname(name), one))
+                found.append(self.file(path, at))
+        return self.trouble.joined(found)
+
+    def no_file(self, name: str, asked: Location | None) -> ConfigError:
+        """Return the error of a config that does not exist, or of a base that `asked` names."""
+        near = near_file(name)
+        meant = None if near is None else os.path.relpath(near, os.path.dirname(asked.file) if asked else None)
+        message, path = f"file {name!r} does not exist", (BASE,) if asked else ()
+        return ConfigError([Problem(message, path, asked, suggestion=meant, hint=comma_hint(name))], self.filename)
 
     def early_bases(self, text: str, name: str) -> LDict:
         """Read the bases while the file itself is being read, for a `{{ _base_.key }}` in it."""

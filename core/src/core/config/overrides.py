@@ -9,6 +9,9 @@ from core.config.inherit import MergeError
 from core.config.located import LDict, LList, LTuple
 from core.config.locations import OPTIONS, Location
 
+# Stands for the value of an option that is refused, so that the others keep their places.
+LEFT_OUT = object()
+
 
 def nested(options: Mapping[str, Any]) -> LDict:
     """Turn `{'a.b': 1}` into `{'a': {'b': 1}}`, every key placed at its option.
@@ -21,6 +24,8 @@ def nested(options: Mapping[str, Any]) -> LDict:
     """
     result = LDict()
     for ordinal, (dotted, value) in enumerate(options.items(), 1):
+        if value is LEFT_OUT:
+            continue
         place = Location(OPTIONS, ordinal)
         level = result
         *outer, last = path = str(dotted).split(".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import field, frozen
 
@@ -49,12 +49,35 @@ class Problem:
             if self.found is not None:
                 wanted += f", got {self.found}"
             said = f"{said}: {wanted}" if said else wanted
-        if self.suggestion is not None:
+        # A message may name it with more words, such as its provider.
+        if self.suggestion is not None and f"did you mean {self.suggestion!r}" not in said:
             said += f"; did you mean {self.suggestion!r}?"
         if self.hint is not None:
             said += f"; {self.hint}"
         parts.append(said)
         return ": ".join(parts)
+
+    @property
+    def overrides(self) -> Location | None:
+        """The place whose value was replaced by the one at `location`."""
+        location = self.location
+        return None if location is None or location.how == "merge" else location.previous
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the finding as JSON has it."""
+        at, before = self.location, self.overrides
+        return {
+            "severity": self.severity,
+            "file": None if at is None else at.file,
+            "line": None if at is None else at.line,
+            "overrides": None if before is None else {"file": before.file, "line": before.line},
+            "key": format_path(self.path),
+            "message": self.message,
+            "expected": self.expected,
+            "found": self.found,
+            "suggestion": self.suggestion,
+            "hint": self.hint,
+        }
 
 
 @frozen
@@ -90,9 +113,8 @@ def _row(problem: Problem, root: str | None) -> _Row:
     location = problem.location
     if location is None:
         return _Row("", text)
-    before = location.previous
-    replaced = before is not None and location.how != "merge"
-    overrides = f" (overrides {before.display(root)})" if before is not None and replaced else ""
+    before = problem.overrides
+    overrides = f" (overrides {before.display(root)})" if before is not None else ""
     return _Row(location.display(root), text, overrides)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.config.describe import describe_value
 from core.config.faults import Fault, StructureError
+from core.config.locations import OPTIONS, format_path
 from core.config.problems import Problem, Severity
 from core.config.strict import structure
 from core.suggest import nearest
@@ -52,6 +53,27 @@ class Report:
             details: further fields of `Problem`.
         """
         self._add(path, message, "warning", details)
+
+    def must(self, path: KeyPath, wanted: str, value: Any) -> None:
+        """Add the error of a value of the right type that is no legal one.
+
+        Args:
+            path: the key.
+            wanted: what it must be, such as `positive`.
+            value: what it is.
+        """
+        self.error(path, f"must be {wanted}, got {value}", found=describe_value(value))
+
+    def missing(self, path: KeyPath, message: str, **details: Any) -> None:
+        """Add the error of something that is not there, unless it may stand in a file that could not be read.
+
+        Args:
+            path: the table that lacks it.
+            message: what is missing.
+            details: further fields of `Problem`.
+        """
+        if not self.loaded.incomplete:
+            self.error(path, message, **details)
 
     def unknown(self, path: KeyPath, known: Iterable[str], *, taker: str = "") -> None:
         """Add the error of a key that nobody takes, with a near name or else the names there are.
@@ -117,6 +139,28 @@ class Report:
         """Return a place as the report writes it."""
         return location.display(self._root)
 
+    def brought(self, path: KeyPath, key: str, by: str) -> str | None:
+        """Say where a key of a table came from, if another file or the command line chose `by` after it was set.
+
+        Args:
+            path: the table.
+            key: the key that was fine where it was set.
+            by: the key that was set later, such as `type`.
+        """
+        of_key, of_other = self.at((*path, key)), self.at((*path, by))
+        whole = self.at(path)
+        if of_key is None or of_other is None or whole is None:
+            return None
+        files = [one.file for one in whole.chain()]  # newest first
+        if of_other.file not in files or of_key.file not in files[files.index(of_other.file) + 1 :]:
+            return None
+        place = format_path(path)
+        chosen = f"the {by}" if by in ("type", "policy") else by
+        said = f"came from {self.place(of_key)}, {chosen} from {self.place(of_other)}; "
+        if of_other.file == OPTIONS:
+            return said + f"{place}._delete_=True in front of the other options drops it"
+        return said + f"_delete_=True in {place} there drops it"
+
     def has_error_at(self, path: KeyPath) -> bool:
         """Tell whether a key, or something inside it, has an error already."""
         return any(p.severity == "error" and p.path[: len(path)] == path for p in self._found)
@@ -132,6 +176,9 @@ class Report:
 
     def _order(self, path: KeyPath) -> Iterator[int]:
         level: Any = self.loaded.data
+        if path[:1] == ("_base_",):
+            yield -1  # what could not be read comes first
+            return
         for key in path:
             if isinstance(level, Mapping):
                 keys = list(level)
@@ -156,13 +203,15 @@ class Report:
         if not isinstance(value, str):
             return None
         try:
-            float(value)
+            number = float(value)
         except ValueError:
             return None
-        location = self.at(path)
-        if location is not None and location.file.endswith((".yaml", ".yml")):
-            match = _WHOLE_MANTISSA.fullmatch(value)
-            if match:
-                mantissa, sign, exponent = match.groups()
-                return f"YAML reads {value} as text, write {mantissa}.0e{sign or '+'}{exponent}"
+        match, location = _WHOLE_MANTISSA.fullmatch(value), self.at(path)
+        in_yaml = match and location is not None and location.file.endswith((".yaml", ".yml"))
+        start = f"YAML reads {value} as text, " if in_yaml else ""
+        if "float" not in fault.expected.split() and not value.strip().lstrip("+-").isdigit():
+            return f"{start}write {int(number)}" if number.is_integer() else None
+        if match and in_yaml:
+            mantissa, sign, exponent = match.groups()
+            return f"{start}write {mantissa}.0e{sign or '+'}{exponent}"
         return "remove the quotes"

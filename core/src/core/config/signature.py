@@ -94,20 +94,6 @@ def effective(target: Callable[..., Any], given: Mapping[str, Any], key: str, ot
     return otherwise if parameter is None or parameter.required else parameter.default
 
 
-@functools.lru_cache(maxsize=1024)
-def schema_of(target: Callable[..., Any]) -> type:
-    """Return an attrs class with one field per parameter of a component, each optional (see `UNSET`).
-
-    It has no validators and knows nothing of the component's methods: making one runs no code but its own.
-    """
-    fields = {
-        name: attrs.field(default=UNSET, type=parameter.annotation, alias=name, kw_only=True)
-        for name, parameter in signature_of(target).parameters.items()
-    }
-    name = getattr(target, "__name__", type(target).__name__)
-    return attrs.make_class(f"{name}Schema" if name.isidentifier() else "Schema", fields, slots=False)
-
-
 class _Unset:
     def __repr__(self) -> str:
         return "UNSET"

@@ -32,7 +32,7 @@ def structure(value: Any, annotation: Any) -> Any:
     """
     try:
         return _CONVERTER.get_structure_hook(annotation)(value, annotation)
-    except (Mismatch, BaseValidationError) as error:
+    except Exception as error:  # a foreign type may raise anything when it is converted or compared
         raise StructureError(faults_of(error)) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import attrs
 
 from core.config.faults import Fault, StructureError
 from core.config.report import Report
-from core.config.signature import UNSET, Parameter, Signature, schema_of
+from core.config.signature import UNSET, Parameter, Signature
 from core.config.strict import structure
 from core.errors import HookloomError
 
@@ -43,7 +44,7 @@ def check_values(
     """
     defaults = {key for key, value in given.items() if signature.parameters[key].is_default(value)}
     asked = {key: value for key, value in given.items() if key not in defaults}
-    typed, faults = _structured(target, asked)
+    typed, faults = _structured(signature, asked)
     refused: set[Any] = set()
     for fault in faults:
         name = fault.path[0] if fault.path else None
@@ -57,17 +58,16 @@ def check_values(
     return values if signature.coerces else dict(given)
 
 
-def _structured(target: Callable[..., Any], asked: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Fault, ...]]:
-    """Give values their types; where one does not fit, the others keep what they were given as."""
-    if not asked:
-        return {}, ()
-    schema = schema_of(target)
-    try:
-        made = structure(asked, schema)
-    except StructureError as error:
-        bad = {fault.path[0] for fault in error.faults if fault.path}
-        return {key: value for key, value in asked.items() if key not in bad}, error.faults
-    return {key: value for key in asked if (value := getattr(made, key)) is not UNSET}, ()
+def _structured(signature: Signature, asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """Give values their types, each by itself; return those that fit, and what is wrong with the others."""
+    typed: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for key, value in asked.items():
+        try:
+            typed[key] = structure(value, signature.parameters[key].annotation)
+        except StructureError as error:
+            faults += [attrs.evolve(fault, path=(key, *fault.path)) for fault in error.faults]
+    return typed, faults
 
 
 def _converted(parameter: Parameter, value: Any) -> bool:
@@ -131,9 +131,18 @@ def _run_validators(
 def _say(report: Report, path: KeyPath, name: str, is_given: bool, error: Exception) -> None:
     said, start = str(error.args[0]) if error.args else type(error).__name__, f"{name} must "
     if is_given:
-        report.error((*path, name), f"must {said.removeprefix(start)}" if said.startswith(start) else said)
+        said = f"must {said.removeprefix(start)}" if said.startswith(start) else said
+        report.error((*path, name), said, hint=_elsewhere(report, path, name, said))
     else:
-        report.error(path, said)
+        report.missing(path, said)
+
+
+def _elsewhere(report: Report, path: KeyPath, name: str, said: str) -> str | None:
+    """Say where the other options stand that a message names, if another file set them."""
+    own = report.loaded.locations.get((*path, name))
+    places = {word: report.loaded.locations.get((*path, word)) for word in re.findall(r"\w+", said) if word != name}
+    others = {word: place for word, place in places.items() if own and place and place.file != own.file}
+    return ", ".join(f"{word} stands at {report.place(place)}" for word, place in others.items()) or None
 
 
 def _value(parameter: Parameter, values: Mapping[str, Any]) -> Any:

@@ -7,14 +7,22 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import loguru
+from typing import TYPE_CHECKING, Any
 
 from core.errors import WriteError
 from core.logs.screen import write
 
+if TYPE_CHECKING:
+    from loguru import Logger
+
 FORMAT = "{time:YYYY-MM-DD HH:mm:ss,SSS} - {extra[source]} - {level} - {message}"
+
+
+def _loguru() -> Logger:
+    """Return loguru's logger, which knows where records go; it is slow to import, and only a run needs it."""
+    from loguru import logger
+
+    return logger
 
 
 class Bridge(logging.Handler):
@@ -31,16 +39,16 @@ class Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a record on."""
         try:
-            level: str | int = loguru.logger.level(record.levelname).name
+            level: str | int = _loguru().level(record.levelname).name
         except ValueError:
             level = record.levelno
-        bound = loguru.logger.bind(run=self.run, source=record.name)
+        bound = _loguru().bind(run=self.run, source=record.name)
         bound.opt(exception=record.exc_info).log(level, "{}", record.getMessage())
 
 
 def add_sink(target: Any, run: str, level: int | str = logging.INFO, **options: Any) -> int:
     """Add a loguru sink that takes the records of one run only; return its number."""
-    return loguru.logger.add(
+    return _loguru().add(
         target,
         level=level,
         format=FORMAT,
@@ -118,7 +126,7 @@ def run_log(
         yield logger
     finally:
         if sink is not None:
-            loguru.logger.remove(sink)
+            _loguru().remove(sink)
         logger.level, logger.propagate, logger.handlers = before
         logger.setLevel(before[0])
 
@@ -132,9 +140,9 @@ def console(run: str, level: int | str = logging.INFO) -> Iterator[None]:
         level: the least level that is shown.
     """
     with contextlib.suppress(ValueError):
-        loguru.logger.remove(0)  # loguru's own default sink would show every record twice
+        _loguru().remove(0)  # loguru's own default sink would show every record twice
     sink = add_sink(write, run, level)
     try:
         yield
     finally:
-        loguru.logger.remove(sink)
+        _loguru().remove(sink)

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 import attrs
 import importlib_metadata
-from packaging.utils import canonicalize_name
 
-from core.component import Provider
+from core.component import Provider, headers, normal_name
 from core.errors import BrokenComponentError
 from core.plugins.switches import CORE
 
@@ -105,11 +104,14 @@ def scan(distributions: Iterable[importlib_metadata.Distribution] | None = None)
             text = found.read_text("entry_points.txt")
             if not text or PREFIX not in text:
                 continue
-            name = canonicalize_name(found.metadata["Name"])
+            about = headers(found)
+            name = normal_name(about["Name"])
             if name in seen:
                 continue
             seen.add(name)
-            provider = Provider(name, found.version)
+            if about["Version"] is None:
+                raise ValueError("its metadata name no version")
+            provider = Provider(name, about["Version"])
             for point in found.entry_points:
                 if point.group.startswith(PREFIX):
                     offers.append(Offer(point.group[len(PREFIX) :], point.name, point.value, provider, point))
@@ -134,11 +136,12 @@ def _refused_core_range(provider: Provider) -> str | None:
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import InvalidVersion
 
-    version = importlib_metadata.version(CORE)
-    for line in importlib_metadata.requires(provider.distribution) or ():
+    version = headers(importlib_metadata.distribution(CORE))["Version"]
+    found = importlib_metadata.distribution(provider.distribution)
+    for line in headers(found).get_all("Requires-Dist") or found.requires or ():
         try:
             wanted = Requirement(line)
-            if canonicalize_name(wanted.name) != CORE or (wanted.marker and not wanted.marker.evaluate()):
+            if normal_name(wanted.name) != CORE or (wanted.marker and not wanted.marker.evaluate()):
                 continue
             if not wanted.specifier.contains(version, prereleases=True):
                 return f"{wanted.name}{wanted.specifier} and {version} is installed"

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 
 import attrs
-from packaging.utils import canonicalize_name
+
+from core.component import normal_name
 
 CORE = "hookloom-core"
 
 
 def _names(value: Iterable[str] | None) -> frozenset[str] | None:
-    return None if value is None else frozenset(canonicalize_name(name) for name in value)
+    return None if value is None else frozenset(normal_name(name) for name in value)
 
 
 @attrs.frozen
@@ -31,7 +32,7 @@ class Switches:
 
     def admits(self, distribution: str) -> bool:
         """Tell whether components of a distribution may be used."""
-        name = canonicalize_name(distribution)
+        name = normal_name(distribution)
         if name == CORE:
             return True
         if self.block is not None and name in self.block:

@@ -45,7 +45,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def as_loaded(config: Any, overrides: Mapping[str, Any] | None = None, *, static: bool = False) -> Loaded:
-    """Return a config as it was read: from a file, a `Config`, a dict, or what was read already."""
+    """Return a config to be checked: from a file, a `Config`, a dict, or what was read already."""
     if isinstance(config, Loaded):
         return config
     if isinstance(config, Config):
@@ -56,7 +56,7 @@ def as_loaded(config: Any, overrides: Mapping[str, Any] | None = None, *, static
         return config.loaded
     if isinstance(config, Mapping):
         return from_dict(config, overrides=overrides)
-    return load(config, overrides=overrides, static=static)
+    return load(config, overrides=overrides, static=static, tolerant=True)
 
 
 def work_dir_of(config: RunConfig, chosen: str | None, filename: str | None) -> Path:

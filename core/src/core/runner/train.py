@@ -12,6 +12,7 @@ import attrs
 import torch
 
 from core.checkpoint import find_latest, trusting
+from core.collector import collector_paused
 from core.device import pick_device
 from core.distributed.env import get_dist_info
 from core.distributed.launch import process_group
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import logging
 
     from core.config.loader import Loaded
+    from core.config.problems import Problem
     from core.config.schema import RunConfig
     from core.runner.base import BaseRunner
 
@@ -117,15 +119,22 @@ def train(cfg: Any, *, overrides: Mapping[str, Any] | None = None, static: bool 
 
 def checked(loaded: Loaded, *, strict: bool, training: bool = True) -> tuple[RunConfig, list[Any]]:
     """Check a config; see `core.config.converter.check`."""
-    from core.config.converter import check
+    with collector_paused():
+        from core.config.converter import check
 
-    return check(loaded, strict=strict, training=training)
+        return check(loaded, strict=strict, training=training)
 
 
 def of_config(config: RunConfig) -> Switches:
     """Return the plugin switches of a config, under those in force."""
     section = config.plugins
     return current().over(Switches(section.allow, section.block)) if section else current()
+
+
+def _tell(warnings: list[Problem], logger: logging.Logger) -> None:
+    for problem in warnings:
+        place = f"{problem.location}: " if problem.location else ""
+        logger.warning("config: %s%s", place, problem.text())
 
 
 class _Run:
@@ -142,7 +151,7 @@ class _Run:
         self.loaded, self.config, self.options, self.stack = loaded, config, options, stack
         self.interruption = interruption
 
-    def go(self, warnings: list[Any]) -> BaseRunner:
+    def go(self, warnings: list[Problem]) -> BaseRunner:
         config, options = self.config, self.options
         self.stack.enter_context(process_group(options.launcher, **dict(config.dist_params or {})))
         rank = get_dist_info()[0]
@@ -153,9 +162,7 @@ class _Run:
         log = logging_to(work_dir, config.log_level, now, rank, on_console=options.console)
         logger = self.stack.enter_context(log)
         on_first_process(lambda: write_config(self.loaded, work_dir))
-        for problem in warnings:
-            place = f"{problem.location}: " if problem.location else ""
-            logger.warning("config: %s%s", place, problem.text())
+        _tell(warnings, logger)
         seed = self._seed()
         deterministic = options.deterministic or config.deterministic
         self.stack.enter_context(backend_flags(deterministic=deterministic, benchmark=config.cudnn_benchmark))
@@ -164,7 +171,7 @@ class _Run:
         logger.info("device: %s, seed: %d, deterministic: %s", device, seed, deterministic)
         parts = Assembly(config, device, seed, logger, deaf=options.signals)
         self.stack.push(lambda kind, error, trace: parts.close(hurry=waited_in_vain(error)))
-        runner, loaders = self._build(parts, logger, work_dir, seed, now)
+        runner, loaders = self._build(parts, logger, work_dir, seed, now, warnings)
         runner.in_step = True
         self._restore(runner, work_dir)
         with self.interruption.watching(runner), self.progress(runner):
@@ -172,11 +179,12 @@ class _Run:
         return runner
 
     def _build(
-        self, parts: Assembly, logger: logging.Logger, work_dir: Path, seed: int, now: str
+        self, parts: Assembly, logger: logging.Logger, work_dir: Path, seed: int, now: str, warnings: list[Problem]
     ) -> tuple[BaseRunner, list[Any]]:
         config = self.config
         loaders = parts.train_loaders()
         model = parts.model()
+        _tell(self._check_built(model, loaders, warnings), logger)
         first: Any = getattr(loaders[0], "dataset", None)
         if not hasattr(model, "CLASSES") and hasattr(first, "CLASSES"):
             model.CLASSES = first.CLASSES
@@ -201,6 +209,23 @@ class _Run:
             runner.autocast = torch.autocast(parts.device.type, dtype)
         parts.register_hooks(runner, validate=self.options.validate)
         return runner, loaders
+
+    def _check_built(self, model: torch.nn.Module, loaders: list[Any], known: list[Problem]) -> list[Problem]:
+        """Return the warnings that only what is built gives rise to.
+
+        Raises:
+            ConfigError: if there are errors among them, or if they count as such.
+        """
+        from core.config.built_checks import check_built
+        from core.config.converter import settled
+
+        modes = [mode for mode, _ in self.config.workflow]
+        try:
+            length = len(loaders[modes.index("train")])
+        except (TypeError, ValueError):  # a dataset that is only read through; a mode of the user's runner
+            length = None
+        found = check_built(self.config, self.loaded, model, length, known)
+        return settled(found, self.loaded, strict=self.options.strict)
 
     def _config_text(self) -> str:
         from core.config.dump import to_python

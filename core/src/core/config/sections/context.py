@@ -52,10 +52,10 @@ class Context:
         """
         meant = set(self.misspelt().values())
         if key not in meant and not any(section == key and alias in meant for alias, section in _STAND_FOR):
-            self.report.error((), f"required key {key!r} is missing{why and f': {why}'}")
+            self.report.missing((), f"required key {key!r} is missing{why and f': {why}'}")
 
     def misspelt(self) -> dict[str, str]:
-        """Return top-level names that nobody reads and that are nearly one that is absent."""
+        """Return top-level names that nobody reads and that are nearly a known one, each with that one."""
         from core.config.schema import known_keys
 
         known = known_keys()
@@ -65,8 +65,20 @@ class Context:
         absent = [key for key in known if key not in present and stands_for.get(key) not in present]
         found = {}
         for name in self.data:
-            if isinstance(name, str) and name not in known and name not in self.report.loaded.used_names:
-                near = nearest(name, absent, cutoff=_SLIP)
-                if near:
-                    found[name] = near[0]
+            if not isinstance(name, str) or name in known or name in self.report.loaded.used_names:
+                continue
+            near = nearest(name, absent, cutoff=_SLIP)
+            near = near or [key for key in nearest(name, known, cutoff=_SLIP) if self._is_slip(name, key)]
+            if near:
+                found[name] = near[0]
         return found
+
+    def _is_slip(self, name: str, key: str) -> bool:
+        """Tell whether a name stands for a known key that is there too.
+
+        Who writes both in one file knows them apart if one is a longer form of the other (`seed`, `seeds`).
+        """
+        place, other = self.report.at((name,)), self.report.at((key,))
+        if place is not None and other is not None and place.file not in {one.file for one in other.chain()}:
+            return True
+        return not name.startswith(key) and not key.startswith(name)

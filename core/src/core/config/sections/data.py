@@ -120,9 +120,9 @@ def read_data(context: Context) -> DataConfig:
         return DataConfig()
     splits = {split: _datasets(context, split, table) for split in SPLITS}
     if context.training and table.get("train") is None:
-        context.report.error(PATH, "there is nothing to train on: data.train is not given")
+        context.report.missing(PATH, "there is nothing to train on: data.train is not given")
     elif not context.training and table.get("test") is None:
-        context.report.error(PATH, "there is nothing to test on: data.test is not given")
+        context.report.missing(PATH, "there is nothing to test on: data.test is not given")
     loaders = {split: _loader(context, name, table) for split, name in zip(SPLITS, LOADERS, strict=True)}
     defaults = _defaults(context, table)
     return DataConfig(**splits, defaults=defaults, loaders=loaders)

@@ -73,7 +73,7 @@ def _read(context: Context, table: Mapping[str, Any], evaluate: Signature | None
     for key, least, wanted in (("interval", 1, "positive"), ("start", 0, "0 or more")):
         value, at = table.get(key), (*PATH, key)
         if isinstance(value, int) and value < least and not context.report.has_error_at(at):
-            context.report.error(at, f"must be {wanted}, got {value}")
+            context.report.must(at, wanted, value)
     if type_ not in ("EvalHook", "DistEvalHook"):
         return Evaluation(recipe, recipe)  # the user's own, which knows what to do
     shared = {key: value for key, value in recipe.arguments.items() if key not in only}
@@ -82,7 +82,7 @@ def _read(context: Context, table: Mapping[str, Any], evaluate: Signature | None
 
 def _needs_data(context: Context, data: DataConfig, target: Any, evaluate: Signature | None) -> None:
     if not data.val and not context.report.has_error_at(("data",)):
-        context.report.error(PATH, "there is nothing to evaluate on: data.val is not given")
+        context.report.missing(PATH, "there is nothing to evaluate on: data.val is not given")
     elif inspect.isclass(target) and evaluate is None and not hasattr(target, "__getattr__"):
         context.report.error(PATH, f"{target.__name__} of data.val has no method evaluate(results, **kw) to call")
 

@@ -43,10 +43,10 @@ def read_log(context: Context, kind: Kind) -> LogConfig:
             context.report.unknown((*path, key), _KEYS)
     for key in _KEYS:
         if key not in table and not nearest(key, set(table) - set(_KEYS)):
-            context.report.error(path, missing(key))
+            context.report.missing(path, missing(key))
     interval = table.get("interval")
     if interval is not None and context.report.typed((*path, "interval"), interval, int) and interval < 1:
-        context.report.error((*path, "interval"), f"must be positive, got {interval}")
+        context.report.must((*path, "interval"), "positive", interval)
     defaults: dict[str, Any] = {} if interval is None else {"interval": interval}
     if kind == "iter":
         defaults["by_epoch"] = False
@@ -57,5 +57,5 @@ def read_log(context: Context, kind: Kind) -> LogConfig:
         own = recipe.given.get("interval")
         at = (*recipe.path, "interval")
         if isinstance(own, int) and own < 1 and not context.report.has_error_at(at):
-            context.report.error(at, f"must be positive, got {own}")
+            context.report.must(at, "positive", own)
     return LogConfig(interval if isinstance(interval, int) else None, recipes)

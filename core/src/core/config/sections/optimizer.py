@@ -137,10 +137,10 @@ def _check_paramwise(context: Context, path: KeyPath, table: Mapping[str, Any]) 
         return
     for key in _DECAYS:
         if key in paramwise:
-            context.report.error((*where, key), "needs the optimizer's weight_decay, which is not given")
+            context.report.missing((*where, key), "needs the optimizer's weight_decay, which is not given")
     for name, rule in (paramwise.get("custom_keys") or {}).items():
         if "decay_mult" in rule:
-            context.report.error(
+            context.report.missing(
                 (*where, "custom_keys", name, "decay_mult"),
                 "needs the optimizer's weight_decay, which is not given",
             )

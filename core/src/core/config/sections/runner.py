@@ -96,25 +96,36 @@ def _check_length(context: Context, runner: RunnerConfig) -> None:
     if path != ("runner",):
         length = runner.length
         if length is not None and length < 1:
-            context.report.error(path, f"must be positive, got {length}")
+            context.report.must(path, "positive", length)
         return
     wanted, other = ("max_epochs", "max_iters") if runner.kind == "epoch" else ("max_iters", "max_epochs")
     parameters = set(given)
     name = runner.recipe.name
     if given.get("max_epochs") is not None and given.get("max_iters") is not None:
-        context.report.error((*path, "max_iters"), "only one of max_epochs and max_iters can be given")
+        _both(context, path)
     elif name in ("EpochBasedRunner", "IterBasedRunner") and given.get(wanted) is None:
         hint = None
         if other in parameters:
             fits = "IterBasedRunner" if runner.kind == "epoch" else "EpochBasedRunner"
             hint = f"{other} belongs to {fits}"
+            brought = context.report.brought(path, other, "type")
+            hint = f"{hint}; it {brought}" if brought else hint
         near = [key for key in parameters if key not in (other, "type")]
         if not near:
-            context.report.error(path, f"{name} needs {wanted!r}, which is not given", hint=hint)
+            context.report.missing(path, f"{name} needs {wanted!r}, which is not given", hint=hint)
     for key in ("max_epochs", "max_iters"):
         value = given.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-            context.report.error((*path, key), f"must be positive, got {value}")
+            context.report.must((*path, key), "positive", value)
+
+
+def _both(context: Context, path: tuple[str, ...]) -> None:
+    """Report two lengths; one that a base brought is named with its place."""
+    hint = None
+    for key, other in (("max_epochs", "max_iters"), ("max_iters", "max_epochs")):
+        brought = context.report.brought(path, key, other)
+        hint = f"{key} {brought}" if brought else hint
+    context.report.error((*path, "max_iters"), "only one of max_epochs and max_iters can be given", hint=hint)
 
 
 def _compare(context: Context, runner: RunnerConfig, totals: Mapping[str, Any]) -> None:
