@@ -73,7 +73,7 @@ child.py:11; _delete_=True in optimizer there drops it
   --cfg-options      optimizer.weight_dacay: unknown key; did you mean 'weight_decay'?
   schedule.yaml:6    optimizer_config.grad_clip: expected dict or None, got int 35; write dict(max_norm=35)
   schedule.yaml:8    lr_config.policy: no LR policy named 'cosine'; did you mean 'CosineAnnealing' \
-(hookloom-core 0.1.0) or 'CosineHold' (hookloom-optim-extra 0.1.0) or 'CosineRestart' (hookloom-optim-extra 0.1.0)?
+(hookloom-core 0.1.0) or 'CosineRestart' (hookloom-optim-extra 0.1.0) or 'CosineWithHold' (hookloom-optim-extra 0.1.0)?
   schedule.yaml:12   momentum_config.by_epoch: CyclicMomentumUpdaterHook proceeds by iterations only: by_epoch must \
 be False
   --cfg-options      runner.max_epochs: expected int or None, got str 'ten' (overrides schedule.yaml:15)

@@ -20,7 +20,7 @@ MISTAKES = [
         "checkpoint_config = dict(interval=1, filename_tmpl='e{}.pth', create_symlink=False, unknown=1)",
         "lenet.py:11 checkpoint_config.unknown: unknown key; CheckpointHook takes interval, "
         "by_epoch, save_optimizer, out_dir, max_keep_ckpts, save_last, sync_buffer, "
-        "file_client_args, filename_tmpl, meta, create_symlink",
+        "file_client_args, async_save, filename_tmpl, meta, create_symlink",
     ),
     (
         "checkpoint_config = dict(interval=1)",

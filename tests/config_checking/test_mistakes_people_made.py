@@ -92,7 +92,7 @@ IN_A_CHILD = [
         "lr_config = dict(policy='cosine')",
         [
             "child.py:2 lr_config.policy: no LR policy named 'cosine'; did you mean 'CosineAnnealing' "
-            "(hookloom-core 0.1.0) or 'CosineHold' (hookloom-optim-extra 0.1.0) or 'CosineRestart' "
+            "(hookloom-core 0.1.0) or 'CosineRestart' (hookloom-optim-extra 0.1.0) or 'CosineWithHold' "
             "(hookloom-optim-extra 0.1.0)? (overrides base.py:9)"
         ],
     ),

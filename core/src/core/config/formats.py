@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -92,7 +93,9 @@ def parse(text: str, file: str) -> ast.Module:
         ReadError: with the line itself, if it is no Python.
     """
     try:
-        return ast.parse(text, file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an escape such as '\\d' is none of ours, and loads as it always did
+            return ast.parse(text, file)
     except SyntaxError as error:
         raise _syntax(error, text) from error
     except ValueError as error:
