@@ -86,7 +86,7 @@ def faults_of(error: BaseException, path: tuple[Step, ...] = ()) -> Iterator[Fau
     elif isinstance(error, ForbiddenExtraKeysError):
         known = [attribute.name for attribute in attrs.fields(error.cl)]
         for key in sorted(error.extra_fields, key=str):
-            close = nearest(str(key), known)
+            close = nearest(str(key), [*known, "_delete_"])
             hint = None if close else f"known are {', '.join(known)}"
             yield Fault((*path, key), UNKNOWN, suggestion=close[0] if close else None, hint=hint)
     elif isinstance(error, KeyError) and path and error.args == (path[-1],):
