@@ -34,6 +34,14 @@ IN_A_CHILD = [
         ],
     ),
     (
+        "optimizer = dict(paramwise_cfg=dict(_delete=True, bias_lr_mult=2.))",
+        ["child.py:2 optimizer.paramwise_cfg._delete: unknown key; did you mean '_delete_'?"],
+    ),
+    (
+        "model = dict(_delete=True, type='Net')",
+        ["child.py:2 model._delete: unknown key; did you mean '_delete_'?"],
+    ),
+    (
         "custom_hooks = [\n    dict(type='EMAHook', prioirity='HIGH')]",
         ["child.py:3 custom_hooks[0].prioirity: unknown key; did you mean 'priority'?"],
     ),
