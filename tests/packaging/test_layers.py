@@ -21,11 +21,21 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("config.static_reader", "config.static_values", "config.executed_reader", "config.json_reader"),
         *("config.toml_reader", "config.yaml_reader", "config.overrides", "config.loader", "config.__init__"),
         *("config.config", "config.config_dict", "config.custom_imports", "config.dump"),
-        *("config.key_paths", "config.explain", "config.differences"),
+        *("config.key_paths", "config.explain", "config.differences", "config.finish", "config.limits"),
+        *("config.static_calls", "config.located_tree"),
     ),
     ("registry",),
     ("registries",),
-    ("hooks.priority", "hooks.specs", "hooks.protocol", "hooks.define", "hooks.base", "hooks.points", "hooks.options"),
+    (
+        "hooks.priority",
+        "hooks.specs",
+        "hooks.protocol",
+        "hooks.define",
+        "hooks.base",
+        "hooks.points",
+        "hooks.options",
+        "hooks.preflight",
+    ),
     ("hooks.adapter", "hooks.manager"),
     ("config",),
     ("json_schema",),
@@ -34,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hooks", "lr", "momentum"),
     ("runner.registration", "runner.state"),
     ("runner",),
+    ("plots",),
     ("public", "cli"),
     ("run", "__main__"),
 )
@@ -45,7 +56,7 @@ BEHIND_THE_PROTOCOL = ("hooks", "lr", "momentum", "logs", "optim", "checkpoint",
 OFFERED = {
     *("core", "core.errors", "core.suggest", "core.lazy", "core.lr"),
     *("core.hooks.base", "core.hooks.define", "core.hooks.logger", "core.hooks.options", "core.hooks.protocol"),
-    *("core.hooks.schedule", "core.hooks.steps"),
+    *("core.hooks.schedule", "core.hooks.steps", "core.hooks.best_score", "core.hooks.preflight", "core.seeding"),
 }
 
 

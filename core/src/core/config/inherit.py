@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from core.config.failure import ReadError
 from core.config.located import LDict, LList, LTuple
 from core.config.locations import KeyPath, Location, format_path
-from core.config.problems import Problem
 
 DELETE = "_delete_"
 
@@ -33,7 +31,7 @@ def merge(child: LDict, base: LDict, *, index_lists: bool = False, path: KeyPath
     Raises:
         MergeError: if a dict meets something that is no dict, or an index is too large.
     """
-    result = base.copy()
+    result = LDict(base)
     for key, value in child.items():
         _put(result, key, value, child.places.get(key), index_lists, (*path, key))
     return result
@@ -44,13 +42,11 @@ def _put(target: Any, key: Any, value: Any, place: Location | None, index_lists:
     old = target[key] if exists else None
     old_place = target.places[key] if isinstance(target, LList) else target.places.get(key)
     how = "override"
-    if isinstance(value, LDict):
-        if exists and value.get(DELETE) is not True:
+    if isinstance(value, dict) and exists:
+        how = "delete" if value.get(DELETE) else "merge"
+        value = without_delete(value)
+        if how == "merge":
             value = _merged(value, old, place, index_lists, path)
-            how = "merge"
-        elif exists:
-            how = "delete"
-            value = without_delete(value)
     lost = None if how == "merge" else old
     new_place = place.over(old_place, how, lost) if place is not None and exists else place or old_place
     if isinstance(target, LList):
@@ -60,19 +56,18 @@ def _put(target: Any, key: Any, value: Any, place: Location | None, index_lists:
         target.put(key, value, new_place)
 
 
-def without_delete(value: LDict) -> LDict:
+def without_delete(value: dict[Any, Any]) -> LDict:
     """Return a dict without its `_delete_`, whatever it says."""
-    copy = value.copy()
+    copy = LDict(value)
     copy.pop(DELETE, None)
-    copy.places.pop(DELETE, None)
     return copy
 
 
 def _merged(value: LDict, old: Any, place: Location | None, index_lists: bool, path: KeyPath) -> Any:
-    value = without_delete(value)
-    if isinstance(old, LDict):
-        return merge(value, old, index_lists=index_lists, path=path)
-    if index_lists and isinstance(old, (LList, LTuple)):
+    # What an executed config makes with the help of others may be plain.
+    if isinstance(old, dict):
+        return merge(value, LDict(old), index_lists=index_lists, path=path)
+    if index_lists and isinstance(old, (list, tuple)):
         return _with_items(value, old, path)
     if index_lists:
         what = "None" if old is None else f"{type(old).__name__} {old!r}"
@@ -88,18 +83,19 @@ def _merged(value: LDict, old: Any, place: Location | None, index_lists: bool, p
     )
 
 
-def _with_items(value: LDict, old: LList | LTuple, path: KeyPath) -> LList | LTuple:
+def _with_items(value: LDict, old: list[Any] | tuple[Any, ...], path: KeyPath) -> LList | LTuple:
     """Return a list or tuple with the items put in that a dict holds under their indices."""
     items = LList(old)
-    kind, count = type(old).__bases__[0].__name__, f"{len(items)} item{'' if len(items) == 1 else 's'}"
+    kind = "list" if isinstance(old, list) else "tuple"
+    what = f"is a {kind} of {len(items)} item{'' if len(items) == 1 else 's'}"
     for key, item in value.items():
         place = value.places.get(key)
         if not str(key).isdigit():
-            raise MergeError(f"is a {kind} of {count}: {key!r} is no index of it", path, place)
+            raise MergeError(f"{what}: {key!r} is no index of it", path, place)
         if int(key) >= len(items):
-            raise MergeError(f"is a {kind} of {count}: index {key} is too large", path, place)
+            raise MergeError(f"{what}: index {key} is too large", path, place)
         _put(items, int(key), item, place, True, (*path, int(key)))
-    return items if isinstance(old, LList) else LTuple(items)
+    return items if isinstance(old, list) else LTuple(items)
 
 
 def join_bases(bases: list[LDict]) -> LDict:
@@ -117,19 +113,3 @@ def join_bases(bases: list[LDict]) -> LDict:
                 raise MergeError(f"key {key!r} is in two bases, also at {first}", (key,), place)
             result.put(key, value, place)
     return result
-
-
-def leftover_deletes(value: Any, path: KeyPath = ()) -> Iterator[Problem]:
-    """Take every `_delete_` that found nothing to delete out of a merged config, and report those that meant it."""
-    if isinstance(value, dict):
-        if DELETE in value:
-            wanted = value.pop(DELETE)
-            place = getattr(value, "places", {}).pop(DELETE, None)
-            if wanted:
-                message = "there is no base value here to delete"
-                yield Problem(message, (*path, DELETE), place, "warning")
-        for key, item in value.items():
-            yield from leftover_deletes(item, (*path, key))
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from leftover_deletes(item, (*path, index))
