@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("config.toml_reader", "config.yaml_reader", "config.overrides", "config.loader", "config.__init__"),
         *("config.config", "config.config_dict", "config.custom_imports", "config.dump"),
         *("config.key_paths", "config.explain", "config.differences", "config.finish", "config.limits"),
-        *("config.static_calls", "config.located_tree"),
+        *("config.static_calls", "config.static_operations", "config.located_tree"),
     ),
     ("registry",),
     ("registries",),
