@@ -84,6 +84,14 @@ def test_what_a_delete_drops(explain: Any) -> None:
     ]
 
 
+def test_an_item_of_a_list_that_was_replaced(command: Any, tmp_path: Path) -> None:
+    (tmp_path / "base.py").write_text("pipeline = [dict(type='Load'),\n            dict(type='Flip', p=0.5)]\n")
+    (tmp_path / "net.py").write_text("_base_ = 'base.py'\npipeline = [dict(type='Load')]\n")
+    code, _, err = command("config", "explain", "net.py", "pipeline[1].p")
+    assert code == 2
+    assert "net.py:2   pipeline[1].p: this key was dropped here; it was 0.5 at base.py:2" in err
+
+
 def test_all_keys(explain: Any) -> None:
     lines = explain()
     assert [line.split("  ")[0] for line in lines] == [

@@ -57,7 +57,7 @@ def one_line(value: Any) -> str:
     """Return a value on one line as a Python config writes it; what has no literal is shown as Python shows it."""
     try:
         return _flat(value)
-    except DumpError:
+    except (DumpError, RecursionError):
         return repr(value)
 
 

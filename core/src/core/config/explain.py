@@ -10,6 +10,7 @@ from attrs import frozen
 
 from core.config.dump import one_line
 from core.config.key_paths import NoSuchKeyError, find_key, is_plain_list, items_of
+from core.config.located import places_of
 from core.config.locations import KeyPath, Location, format_path
 from core.config.problems import Problem
 from core.errors import ConfigError
@@ -119,8 +120,7 @@ def _dropped(loaded: Loaded, path: KeyPath) -> Problem | None:
                 match = next((one for one, _ in items_of(value) if str(one) == str(key)), None)
                 if match is None:
                     break
-                places = getattr(value, "places", {})
-                earlier = (places.get(match) if isinstance(value, Mapping) else places[match]) or earlier
+                earlier = _place_in(value, match) or earlier
                 value = value[match]
             else:
                 root = os.path.dirname(loaded.filename) if loaded.filename else None
@@ -128,3 +128,10 @@ def _dropped(loaded: Loaded, path: KeyPath) -> Problem | None:
                 said = f"this key was dropped here; it was {_shown(value)}{where}"
                 return Problem(said, path, Location(place.file, place.line))
     return None
+
+
+def _place_in(value: Any, key: Any) -> Location | None:
+    """Return where a key or item of a container was set, if the container knows."""
+    places: Any = getattr(value, "places", {}) if isinstance(value, Mapping) else places_of(value, len(value))
+    place: Location | None = places.get(key) if isinstance(places, dict) else places[key]
+    return place

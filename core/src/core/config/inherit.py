@@ -87,13 +87,14 @@ def _merged(value: LDict, old: Any, place: Location | None, index_lists: bool, p
 def _with_items(value: LDict, old: list[Any] | tuple[Any, ...], path: KeyPath) -> LList | LTuple:
     """Return a list or tuple with the items put in that a dict holds under their indices."""
     items = LList(old)
-    kind, count = "list" if isinstance(old, list) else "tuple", f"{len(items)} item{'' if len(items) == 1 else 's'}"
+    kind = "list" if isinstance(old, list) else "tuple"
+    what = f"is a {kind} of {len(items)} item{'' if len(items) == 1 else 's'}"
     for key, item in value.items():
         place = value.places.get(key)
         if not str(key).isdigit():
-            raise MergeError(f"is a {kind} of {count}: {key!r} is no index of it", path, place)
+            raise MergeError(f"{what}: {key!r} is no index of it", path, place)
         if int(key) >= len(items):
-            raise MergeError(f"is a {kind} of {count}: index {key} is too large", path, place)
+            raise MergeError(f"{what}: index {key} is too large", path, place)
         _put(items, int(key), item, place, True, (*path, int(key)))
     return items if isinstance(old, list) else LTuple(items)
 

@@ -176,7 +176,6 @@ class _Reading:
             )
             self.used |= read
             content.pop(EDITORS, None)
-            content.places.pop(EDITORS, None)
             _deprecated(content, name)
             merged = content
             if BASE in content:
@@ -251,9 +250,6 @@ class _Reading:
             except MergeError as error:
                 place = error.place or Location(OPTIONS, 1)
                 raise ConfigError([Problem(error.message, error.path, place)], self.filename or None) from error
-            except ValueError as error:
-                problem = Problem(str(error), (), Location(OPTIONS, 1))
-                raise ConfigError([problem], self.filename or None) from error
         try:
             data, places, findings = finish(merged)
         except TooLarge as error:

@@ -59,7 +59,9 @@ class RunConfig:
         mp_start_method: how loader workers are started.
         gpu_ids: GPUs of a run in one process; the first is used.
         exp_name: name of the run in logs and checkpoints.
-        auto_scale_lr: scales the learning rate to the batch size of this run.
+        auto_scale_lr: scales the lr to the batch size: with `dict(enable=True, base_batch_size=256)` the optimizer's
+            lr was chosen for 256 samples an iteration; it is multiplied by `samples_per_gpu` times the number of
+            processes, divided by 256, and the log says so. Gradient accumulation does not count, as in MMDetection.
         device: such as `cpu` or `cuda:1`; `--device` wins; the best one there is without either.
         plugins: which distributions may take part.
         variables: the user's own top-level names.
