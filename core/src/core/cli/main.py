@@ -28,12 +28,12 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser() -> Parser:
     """Return the parser of all commands."""
-    from core.cli import check, config, plugins, run
+    from core.cli import check, config, plot, plugins, run
 
     parser = Parser(prog="hookloom", description="Train PyTorch models from MMCV 1.x configs.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (run, check, config, plugins):
+    for module in (run, check, config, plot, plugins):
         module.add_command(commands)
     return parser
 

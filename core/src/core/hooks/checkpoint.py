@@ -33,6 +33,7 @@ class CheckpointHook(Hook):
     """
 
     _settled: str | None = None
+    _saved_at: tuple[int, int] | None = None  # epoch and iteration of the last one
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class CheckpointHook(Hook):
         """
         if self.out_dir is None or self.out_dir != self._settled:  # a second run finds it settled
             self.out_dir = self._settled = settle_out_dir(self.out_dir, runner)
+        self._saved_at = None
         check_savable(runner.model, runner.optimizer if self.save_optimizer else None, runner.meta)
         runner.logger.info("Checkpoints will be saved to %s by %s.", self.out_dir, DISK)
 
@@ -84,7 +86,17 @@ class CheckpointHook(Hook):
             runner.logger.info("Saving checkpoint at %d iterations", runner.iter + 1)
             self._save(runner, runner.iter + 1, "iter_{}.pth")
 
+    def on_stop(self, runner: Runner) -> None:
+        """Save the end of a run that is stopped, unless that was just done."""
+        if not self.save_last or self._saved_at == (runner.epoch, runner.iter):
+            return
+        unit = "iterations" if runner.max_epochs is None else "epochs"
+        number = (runner.iter if runner.max_epochs is None else runner.epoch) + (runner.mode == "train")
+        runner.logger.info("Saving checkpoint at %d %s", number, unit)
+        self._save(runner, number, "iter_{}.pth" if runner.max_epochs is None else "epoch_{}.pth")
+
     def _save(self, runner: Runner, number: int, default_template: str) -> None:
+        self._saved_at = (runner.epoch, runner.iter)
         if self.sync_buffer and dist.is_available() and dist.is_initialized():
             for buffer in runner.model.buffers():
                 if buffer.is_floating_point():

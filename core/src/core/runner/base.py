@@ -89,11 +89,13 @@ class BaseRunner(HookRegistration, ABC):
         self.data_loader: Any = None
         self.outputs: Any = None
         self.log_buffer = LogBuffer()
+        self.metrics: dict[str, Any] = {}  # what the latest evaluation answered
         self._rank, self._world_size = get_dist_info()
         self._epoch = self._iter = self._inner_iter = 0
         self._max_epochs, self._max_iters = max_epochs, max_iters
         self._stepped = False  # whether the model has seen the batch of the current iteration
         self._running = False
+        self._stop_reason: str | None = None
         self._resumed: dict[str, Any] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -151,6 +153,29 @@ class BaseRunner(HookRegistration, ABC):
         return self._max_iters
 
     @property
+    def stop_reason(self) -> str | None:
+        """Why the run under way, or the last one, ends before its full length; None if it does not."""
+        return self._stop_reason
+
+    def stop(self, reason: str) -> None:
+        """End the run before its full length, as a success: `on_stop`, `after_run` and `teardown` follow.
+
+        The epoch under way, on an iteration-based runner the iteration, is finished. Of several processes
+        all must call this at the same point. Of several calls the first counts.
+
+        Args:
+            reason: goes into the log.
+
+        Raises:
+            RunStateError: if no run is under way.
+        """
+        if not self._running:
+            raise RunStateError(f"no run is under way that could be stopped: {reason}")
+        if self._stop_reason is None:
+            self._stop_reason = reason
+            self.logger.info("the run is stopped: %s", reason)
+
+    @property
     def completed_iters(self) -> int:
         """How many training iterations are done, the one whose hooks are running included."""
         return self._iter + self._stepped
@@ -199,6 +224,7 @@ class BaseRunner(HookRegistration, ABC):
         if self._running:
             raise RunStateError("this runner is running already")
         self._running = True
+        self._stop_reason = None
         error: BaseException | None = None
         try:
             if self._resumed:
@@ -336,6 +362,8 @@ class BaseRunner(HookRegistration, ABC):
         self.meta = {**(self.meta or {}), **meta}
         self.meta.setdefault("hook_msgs", {})
         self._resumed = dict(saved)
+        if self._running:  # a hook resumes in its `before_run`
+            state.apply(self, self._resumed)
         self.logger.info("resumed epoch %d, iter %d", self.epoch, self.iter)
 
     def _take_counters(self, meta: Mapping[str, Any], saved: Mapping[str, Any]) -> None:

@@ -52,8 +52,8 @@ class WandbLoggerHook(LoggerHook):
             it is the value `global_step` of rows that W&B counts.
         log_artifact: whether files of the work directory are uploaded when training is over.
         out_suffix: ends of the names of these files.
-        define_metric_cfg: how the summary of a metric is made: `min`, `max`, `mean`, `first`, `last`, `copy`, `none`, or
-            several of them, as in `min,max`.
+        define_metric_cfg: how the summary of a metric is made: `min`, `max`, `mean`, `first`, `last`, `copy` or
+            `none`, or several of them, as in `min,max`.
         timeout: seconds for which the run waits for W&B, at most, when it begins and when it ends.
     """
 
