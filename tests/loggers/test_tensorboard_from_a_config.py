@@ -76,6 +76,21 @@ def test_a_resumed_run_goes_on_in_the_same_folder(tmp_path: Path) -> None:
     assert dict(parts["train/loss"]) == dict(whole["train/loss"])
     assert dict(parts["val/score"]) == dict(whole["val/score"])
     assert dict(parts["learning_rate"]) == dict(whole["learning_rate"])
+    # The interrupted run has written up to iteration 6, of which the checkpoint holds 3.
+    assert [step for step, _ in parts["train/loss"]] == [1, 2, 3, 4, 4, 5, 6, 7, 8, 9]
+    assert [step for step, _ in parts["val/score"]] == [4, 7, 10]
+
+
+class Classwise(small.Points):
+    def evaluate(self, results: list[Any], metric: str = "score", logger: Any = None) -> dict[str, Any]:
+        return {"score": 0.5, "per class": [0.1, 0.2]}
+
+
+def test_what_is_no_number_is_left_out(tmp_path: Path) -> None:
+    config = job(tmp_path)
+    config["data"]["val"] = {"type": Classwise, "noise": 0.0}
+    train(config)
+    assert {tag for tag in scalars(tmp_path) if tag.startswith("val/")} == {"val/score"}
 
 
 def test_without_tensorboard_the_run_does_not_begin(tmp_path: Path, monkeypatch: Any) -> None:

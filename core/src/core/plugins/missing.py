@@ -31,6 +31,8 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     },
     "hooks": {
         "TensorboardLoggerHook": "hookloom-loggers",
+        "WandbLoggerHook": "hookloom-loggers",
+        "MlflowLoggerHook": "hookloom-loggers",
         "EMAHook": "hookloom-hooks",
         "EarlyStoppingHook": "hookloom-hooks",
         "EmptyCacheHook": "hookloom-hooks",

@@ -11,13 +11,16 @@ from core.errors import HookError
 from core.hooks.define import hook
 from core.hooks.logger import LoggerHook
 from core.hooks.protocol import Runner
+from hookloom_loggers.packages import need
 
 
 @hook
 class TensorboardLoggerHook(LoggerHook):
     """Write every record to a TensorBoard event file; the step is the iteration of the run.
 
-    Only the first process writes. The extra `hookloom-loggers[tensorboard]` brings TensorBoard.
+    Only the first process writes. Where the folder holds an earlier run, TensorBoard no longer shows what that wrote
+    after the first step of this one, so curves never go back, also after a resume. The extra
+    `hookloom-loggers[tensorboard]` brings TensorBoard.
 
     Args:
         log_dir: where to; default `tf_logs` in the work directory.
@@ -33,6 +36,7 @@ class TensorboardLoggerHook(LoggerHook):
     reset_flag: bool = False
     by_epoch: bool = True
     writer: Any = attrs.field(default=None, init=False, repr=False)
+    _begun: bool = attrs.field(default=False, init=False, repr=False)
 
     def before_run(self, runner: Runner) -> None:
         """Open the event file.
@@ -43,29 +47,33 @@ class TensorboardLoggerHook(LoggerHook):
         super().before_run(runner)
         if runner.rank != 0:
             return
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise HookError(
-                "TensorboardLoggerHook needs TensorBoard, which is not installed: "
-                "pip install 'hookloom-loggers[tensorboard]'"
-            ) from error
+        tensorboard = need("torch.utils.tensorboard", hook=type(self).__name__, extra="tensorboard")
         if self.log_dir is None:
             if runner.work_dir is None:
                 raise HookError("TensorboardLoggerHook has nowhere to write: neither log_dir nor work_dir is set")
             self.log_dir = os.path.join(runner.work_dir, "tf_logs")
-        self.writer = SummaryWriter(self.log_dir)
+        self.writer, self._begun = tensorboard.SummaryWriter(self.log_dir), False
 
     def log(self, runner: Runner) -> None:
         """Write one record."""
         if self.writer is None:
             return
         step = self.get_iter(runner)
+        if not self._begun:
+            self._begin(step)
         for tag, value in self.get_loggable_tags(runner, allow_text=True).items():
             if isinstance(value, str):
                 self.writer.add_text(tag, value, step)
-            else:
+            elif self.is_scalar(value):
                 self.writer.add_scalar(tag, value, step)
+
+    def _begin(self, step: int) -> None:
+        """Write the event that makes TensorBoard forget what earlier files of the folder hold after `step`."""
+        proto = need("tensorboard.compat.proto.event_pb2", hook=type(self).__name__, extra="tensorboard")
+        start = proto.SessionLog(status=proto.SessionLog.START)
+        # Not `step` itself: an evaluation that the resumed run does not repeat may stand there.
+        self.writer.file_writer.add_event(proto.Event(step=step + 1, session_log=start))
+        self._begun = True
 
     def after_run(self, runner: Runner) -> None:
         """Close the event file."""
