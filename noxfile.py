@@ -28,10 +28,10 @@ def extras(folder: str) -> str:
     return f"./{folder}[{names}]" if names else f"./{folder}"
 
 
-def install_all(session: nox.Session, *more: str) -> None:
+def install_all(session: nox.Session, *more: str, constraints: tuple[str, ...] = CONSTRAINTS) -> None:
     """Install the project, editable, with its extras and what the tests need."""
     editable = [part for folder in DISTRIBUTIONS for part in ("-e", extras(folder))]
-    session.install(*CONSTRAINTS, *editable, "-r", "requirements-test.txt", *more)
+    session.install(*constraints, *editable, "-r", "requirements-test.txt", *more)
 
 
 @nox.session
@@ -44,7 +44,6 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def minimums(session: nox.Session) -> None:
     """Run the tests with the lowest versions that the metadata admits, of everything but torch."""
-    install_all(session)
     lowest = set()
     for folder in DISTRIBUTIONS:
         table = project(folder)
@@ -53,7 +52,15 @@ def minimums(session: nox.Session) -> None:
             name, _, version = line.partition(">=")
             if version and name != "torch" and not name.startswith("hookloom"):
                 lowest.add(f"{name}=={version.split(',')[0]}")
-    session.install(*sorted(lowest), "torch==2.13.0")
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    names = {line.partition("==")[0].lower() for line in lowest}
+    others = [
+        line
+        for line in Path("constraints.txt").read_text().splitlines()
+        if line.partition("==")[0].lower() not in names
+    ]
+    constraints.write_text("\n".join([*others, *sorted(lowest)]) + "\n")
+    install_all(session, constraints=("-c", str(constraints)))
     session.run("pytest", "-m", "not newest", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 

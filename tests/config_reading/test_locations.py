@@ -100,7 +100,7 @@ def test_renaming_a_key_where_the_map_says_it_stands(tree: Path) -> None:
         text = file.read_text()
         lines = text.splitlines()
         key = re.escape(str(path[-1]))
-        line = re.sub(rf"\b{key}\b(?=\s*(=|'\]|'?:))", "renamed", lines[place.line - 1], count=1)
+        line = re.sub(rf"\b{key}\b(?=\s*(\+?=|'\]|'?:))", "renamed", lines[place.line - 1], count=1)
         if line == lines[place.line - 1]:
             assert path[0] == "squares", path
             continue

@@ -24,7 +24,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("registry",),
     ("registries",),
-    ("hooks.priority", "hooks.specs", "hooks.protocol", "hooks.define", "hooks.base", "hooks.points", "hooks.options"),
+    (
+        "hooks.priority",
+        "hooks.specs",
+        "hooks.protocol",
+        "hooks.define",
+        "hooks.base",
+        "hooks.points",
+        "hooks.options",
+        "hooks.preflight",
+    ),
     ("hooks.adapter", "hooks.manager"),
     ("config",),
     ("device", "distributed.env", "distributed.launch", "distributed.__init__", "runner.step", "runner.loader"),
@@ -32,6 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hooks", "lr", "momentum"),
     ("runner.registration", "runner.state"),
     ("runner",),
+    ("plots",),
     ("public", "cli"),
     ("run", "__main__"),
 )
@@ -43,7 +53,7 @@ BEHIND_THE_PROTOCOL = ("hooks", "lr", "momentum", "logs", "optim", "checkpoint",
 OFFERED = {
     *("core", "core.errors", "core.suggest", "core.lazy", "core.lr"),
     *("core.hooks.base", "core.hooks.define", "core.hooks.logger", "core.hooks.options", "core.hooks.protocol"),
-    *("core.hooks.schedule", "core.hooks.steps"),
+    *("core.hooks.schedule", "core.hooks.steps", "core.hooks.best_score", "core.hooks.preflight", "core.seeding"),
 }
 
 

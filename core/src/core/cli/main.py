@@ -28,12 +28,12 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser() -> Parser:
     """Return the parser of all commands."""
-    from core.cli import check, checkpoint, config, plugins, run
+    from core.cli import check, checkpoint, config, plot, plugins, run
 
     parser = Parser(prog="hookloom", description="Train PyTorch models from MMCV 1.x configs.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (run, check, config, checkpoint, plugins):
+    for module in (run, check, config, checkpoint, plot, plugins):
         module.add_command(commands)
     return parser
 

@@ -143,11 +143,12 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     rows = list(rows)
     if sys.stdout.isatty():
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table(*head, box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         Console().print(table)
         return
     widths = [max([len(head[i]), *(len(row[i]) for row in rows)]) for i in range(len(head))]

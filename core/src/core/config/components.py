@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _HOOKS = {HOOKS.name, LR_UPDATERS.name, MOMENTUM_UPDATERS.name}
 # Keys that hold further tables, whatever the component: what they are is in the name.
 _NESTED: dict[str, Registry] = {"dataset": DATASETS, "datasets": DATASETS, "pipeline": PIPELINES}
+# A policy that is made of others names them so.
+_POLICIES = {LR_UPDATERS.name: LR_UPDATERS, MOMENTUM_UPDATERS.name: MOMENTUM_UPDATERS}
 # How near an unknown key must be to a known one to be a slip, where a component takes any key at all.
 _SLIP = 0.84
 
@@ -91,8 +93,10 @@ class Components:
         signature = signature_of(component.target)
         options = {key: value for key, value in table.items() if key != slot.key}
         priority: Any = slot.priority
-        if slot.own_priority and "priority" in options:
-            priority = self._priority((*path, "priority"), options.pop("priority"))
+        if slot.own_priority:
+            priority = getattr(component.target, "default_priority", priority)
+            if "priority" in options:
+                priority = self._priority((*path, "priority"), options.pop("priority"))
         taken = {key: value for key, value in options.items() if self._takes(path, key, component, signature, slot)}
         self._required(path, taken, options, component, signature, slot)
         filled = {
@@ -104,7 +108,7 @@ class Components:
         checked = check_values(self.report, path, component.target, signature, given, slot.injected)
         if component.registry in _HOOKS:
             self._points(path, slot.key, component)
-        self._nested(path, taken)
+        self._nested(path, taken, component.registry)
         arguments = {**filled, **taken, **checked}
         return Recipe(component, arguments, path, priority, dict(table))
 
@@ -219,16 +223,16 @@ class Components:
                 suggestion=meant,
             )
 
-    def _nested(self, path: KeyPath, options: Mapping[str, Any]) -> None:
+    def _nested(self, path: KeyPath, options: Mapping[str, Any], registry: str) -> None:
         """Check tables inside tables; who has nothing registered builds them in a way of its own."""
-        for key, registry in _NESTED.items():
+        nested = {key: Slot(one) for key, one in _NESTED.items() if len(one)}
+        if registry in _POLICIES:
+            nested["policies"] = Slot(_POLICIES[registry], key="policy")
+        for key, slot in nested.items():
             value = options.get(key)
             tables = value if isinstance(value, (list, tuple)) else [value]
-            if not all(isinstance(table, Mapping) and "type" in table for table in tables):
-                continue
-            if len(registry) == 0:
-                continue
-            self.recipes((*path, key), value, Slot(registry))
+            if all(isinstance(table, Mapping) and slot.key in table for table in tables):
+                self.recipes((*path, key), value, slot)
 
 
 def _came_later(of_type: Location, of_key: Location, main: str | None) -> bool:

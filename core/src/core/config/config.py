@@ -135,20 +135,18 @@ class Config:
             TypeError: if a dict meets something that is no dict.
             KeyError: if an index is too large.
         """
-        from core.config.inherit import leftover_deletes, merge
-        from core.config.located import finish, unaliased
+        from core.config.finish import finish
+        from core.config.inherit import merge
         from core.config.overrides import nested, placed
 
         placeless = placed(self.to_dict(), None)  # type: ignore[arg-type]
         try:
-            merged = unaliased(merge(nested(options), placeless, index_lists=allow_list_keys))
+            merged = merge(nested(options), placeless, index_lists=allow_list_keys)
         except MergeError as error:
             kind = KeyError if "index" in error.message else TypeError
             raise kind(error.message) from error
-        list(leftover_deletes(merged))
+        data, fresh, _ = finish(merged)
         places = dict(self._locations)
-        fresh: dict[Any, Any] = {}
-        data = finish(merged, (), fresh)
         for path, place in fresh.items():
             previous = places.get(path)
             places[path] = place.over(previous, "merge" if isinstance(place, dict) else "override")

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from core.config.signature import signature_of
+from core.config.policy_checks import check_policies
+from core.config.signature import effective, signature_of
 from core.errors import HookloomError
 from core.suggest import nearest
 
@@ -40,6 +41,7 @@ def cross_check(config: RunConfig, context: Context) -> None:
         _iterations_only,
         _steps,
         _by_epoch,
+        check_policies,
     ):
         look(config, context)
 
@@ -83,9 +85,23 @@ def _log_level(config: RunConfig, context: Context) -> None:
 
 
 def _scaling(config: RunConfig, context: Context) -> None:
-    scale = config.auto_scale_lr
-    if scale is not None and scale.enable and scale.base_batch_size is None:
-        context.report.error(("auto_scale_lr",), "needs 'base_batch_size' where it is enabled")
+    scale, path = config.auto_scale_lr, ("auto_scale_lr",)
+    if scale is None:
+        return
+    size = scale.base_batch_size
+    if size is not None and size < 1:
+        context.report.error((*path, "base_batch_size"), f"must be positive, got {size}")
+    if not scale.enable:
+        return
+    if size is None:
+        context.report.error(path, "needs 'base_batch_size' where it is enabled")
+    if config.optimizer is not None:
+        recipes = config.optimizer.recipe
+        for recipe in recipes.values() if isinstance(recipes, dict) else [recipes]:
+            if "lr" not in recipe.given:
+                context.report.error(path, f"has nothing to scale: {recipe.name} is given no 'lr'")
+    if config.lr_config is not None and "max_lr" in config.lr_config.given:
+        context.report.warn(path, f"leaves max_lr alone, from which {config.lr_config.name} takes the learning rate")
 
 
 def _best_score(config: RunConfig, context: Context) -> None:
@@ -127,14 +143,6 @@ def _schedules(config: RunConfig, context: Context) -> Iterator[Recipe]:
             yield recipe
 
 
-def _effective(recipe: Recipe, key: str, otherwise: Any = None) -> Any:
-    """Return what a component will have for an option: what it is given, or its default."""
-    if key in recipe.arguments:
-        return recipe.arguments[key]
-    parameter = signature_of(recipe.component.target).parameters.get(key)
-    return otherwise if parameter is None or parameter.required else parameter.default
-
-
 def _minima(config: RunConfig, context: Context) -> None:
     for recipe in _schedules(config, context):
         parameters = signature_of(recipe.component.target).parameters
@@ -160,7 +168,7 @@ def _warmup(config: RunConfig, context: Context) -> None:
             continue
         if given.get("warmup") is None:
             continue
-        length = _effective(recipe, "warmup_iters")
+        length = effective(recipe.component.target, recipe.arguments, "warmup_iters")
         if not isinstance(length, int) or length < 1:
             at = (*path, "warmup_iters") if "warmup_iters" in given else path
             context.report.error(at, f"warmup={given['warmup']!r} needs a positive warmup_iters")
@@ -190,7 +198,7 @@ def _iterations_only(config: RunConfig, context: Context) -> None:
 def _steps(config: RunConfig, context: Context) -> None:
     for recipe in _schedules(config, context):
         step = recipe.given.get("step")
-        by_epoch = bool(_effective(recipe, "by_epoch", True))
+        by_epoch = bool(effective(recipe.component.target, recipe.arguments, "by_epoch", True))
         total, unit = _length(config, by_epoch=by_epoch)
         if total is None or step is None:
             continue
@@ -213,7 +221,7 @@ def _by_epoch(config: RunConfig, context: Context) -> None:
         if recipe is not None and recipe.given.get("by_epoch") is True:
             context.report.warn((*recipe.path, "by_epoch"), _without_effect(recipe))
     momentum = config.momentum_config
-    if momentum is not None and _effective(momentum, "by_epoch") is True:
+    if momentum is not None and effective(momentum.component.target, momentum.arguments, "by_epoch") is True:
         at = (*momentum.path, "by_epoch") if "by_epoch" in momentum.given else momentum.path
         context.report.warn(at, f"{_without_effect(momentum)}; write by_epoch=False")
 

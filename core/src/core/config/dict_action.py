@@ -49,8 +49,8 @@ def parse_value(text: str) -> Any:
         is_tuple, text = True, text[1:-1]
     elif text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
-    elif "," not in text:
-        return _scalar(text)
+    elif "," not in text or _next_comma(text) == len(text):
+        return _scalar(text)  # a comma inside other brackets, as in dict(a=1, b=2), parts nothing
     items = []
     while text:
         end = _next_comma(text)

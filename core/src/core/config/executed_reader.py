@@ -1,4 +1,4 @@
-"""Python configs that only running them can read: executed with containers that note their places."""
+"""Python configs that only running them can read: run with containers that note their places."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.config.failure import ReadError
-from core.config.interpolate import substitute
-from core.config.located import LDict, LList, LTuple
+from core.config.located import LDict, LList, LTuple, places_of
+from core.config.located_tree import HELPER, located_tree
 from core.config.locations import Location
-
-# Names that the transformed tree calls; one leading underscore, since two would be mangled inside a class.
-DICT, LIST, TUPLE, BASE = "_hookloom_dict", "_hookloom_list", "_hookloom_tuple", "_hookloom_base"
-HELPERS = {DICT, LIST, TUPLE, BASE}
 
 
 def read_executed(
@@ -35,128 +31,93 @@ def read_executed(
     """
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     lines = _assigned_lines(tree)
-    changed = ast.fix_missing_locations(_Located(variables).visit(tree))
-
-    def place(line: int) -> Location:
-        return Location(file, line)
-
-    def make_dict(line: int, keyword_lines: dict[str, int], *parts: Any, **keywords: Any) -> LDict:
-        result = LDict()
-        for part in parts:
-            result.take(part if isinstance(part, Mapping) else dict(part), place(line))
-        for key, value in keywords.items():
-            result.put(key, value, place(keyword_lines.get(key, line)))
-        return result
-
-    def make_display(lines: list[int], keys: list[Any], values: list[Any]) -> LDict:
-        result = LDict()
-        for line, key, value in zip(lines, keys, values, strict=True):
-            if key is _SPREAD:
-                result.take(value, place(line))
-            else:
-                result.put(key, value, place(line))
-        return result
-
-    def make_list(items: list[Any], lines: list[int]) -> LList:
-        return LList(items, [place(line) for line in lines] if len(lines) == len(items) else None)
-
-    def make_tuple(items: tuple[Any, ...], lines: list[int]) -> LTuple:
-        return LTuple(items, [place(line) for line in lines] if len(lines) == len(items) else None)
-
-    namespace: dict[str, Any] = {
-        "__file__": file,
-        "__name__": "hookloom_config",
-        DICT: make_dict,
-        DICT + "_display": make_display,
-        DICT + "_spread": _SPREAD,
-        LIST: make_list,
-        TUPLE: make_tuple,
-        BASE: base,
-    }
+    changed = located_tree(tree, variables)
+    namespace: dict[str, Any] = {"__file__": file, "__name__": "hookloom_config", HELPER + "base": base}
+    namespace |= Makers(file).helpers()
     try:
         exec(compile(changed, file, "exec"), namespace)
     except Exception as error:
         raise ReadError(f"{type(error).__name__}: {error}", _line_in(error, file)) from error
     result = LDict()
     for name, value in namespace.items():
-        if name.startswith("__") or any(name.startswith(helper) for helper in HELPERS):
+        if name.startswith(("__", HELPER)):
             continue
         if isinstance(value, (types.ModuleType, types.FunctionType, types.BuiltinFunctionType)):
             continue
-        result.put(name, value, place(lines[name]) if name in lines else None)
+        result.put(name, value, Location(file, lines[name]) if name in lines else None)
     return result, read
 
 
-class _Spread:
-    """Marks `**other` in a dict display."""
+class Makers:
+    """Make what the displays and calls of a config make, with places; lines are those of the file."""
 
+    def __init__(self, file: str) -> None:
+        self.file = file
 
-_SPREAD = _Spread()
+    def helpers(self) -> dict[str, Callable[..., Any]]:
+        """Return what `located_tree` lets the config call, by name."""
+        made = (self.make_dict, self.make_list, self.make_tuple, self.copied, self.comprehension, self.set_item)
+        return {HELPER + method.__name__: method for method in made}
 
+    def make_dict(
+        self, line: int, parts: list[Any] | None, pairs: list[tuple[Any, Any]], lines: list[int], spread: list[int]
+    ) -> LDict:
+        """`dict(*parts, name=value, **value)`, or without parts `{name: value, **value}`."""
+        result = LDict()
+        for part in parts or ():
+            result.take(part if isinstance(part, Mapping) else dict(part), Location(self.file, line))
+        named: set[Any] = set()
+        for index, ((name, value), at) in enumerate(zip(pairs, lines, strict=True)):
+            names = list(value) if index in spread else [name]
+            twice = named.intersection(names) if parts is not None else None
+            if twice:
+                raise TypeError(f"dict() got multiple values for keyword argument {twice.pop()!r}")
+            named.update(names)
+            if index in spread:
+                result.take(value, Location(self.file, at))
+            else:
+                result.put(name, value, Location(self.file, at))
+        return result
 
-class _Located(ast.NodeTransformer):
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        self.variables = variables
+    def make_list(self, values: list[Any], lines: list[int], spread: list[int]) -> LList:
+        """`[value, *value]`."""
+        return LList(*self._items(values, lines, spread))
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if isinstance(node.value, str) and "{{" in node.value:
-            return ast.copy_location(ast.Constant(substitute(node.value, self.variables)), node)
-        return node
+    def make_tuple(self, values: list[Any], lines: list[int], spread: list[int]) -> LTuple:
+        """`(value, *value)`."""
+        return LTuple(*self._items(values, lines, spread))
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if not (isinstance(node.func, ast.Name) and node.func.id == "dict"):
-            return node
-        lines = {keyword.arg: keyword.lineno for keyword in node.keywords if keyword.arg}
-        leading: list[ast.expr] = [ast.Constant(node.lineno), _literal(lines)]
-        return ast.copy_location(ast.Call(_load(DICT), leading + node.args, node.keywords), node)
+    def _items(self, values: list[Any], lines: list[int], spread: list[int]) -> tuple[list[Any], list[Location | None]]:
+        items: list[Any] = []
+        places: list[Location | None] = []
+        for index, (value, line) in enumerate(zip(values, lines, strict=True)):
+            several = [*value] if index in spread else [value]
+            known = places_of(value, len(several)) if index in spread else [None]
+            items += several
+            places += [place or Location(self.file, line) for place in known]
+        return items, places
 
-    def visit_Dict(self, node: ast.Dict) -> ast.AST:
-        lines = [(key or value).lineno for key, value in zip(node.keys, node.values, strict=True)]
-        self.generic_visit(node)
-        keys = ast.List([key if key is not None else _load(DICT + "_spread") for key in node.keys], ast.Load())
-        values = ast.List(node.values, ast.Load())
-        return ast.copy_location(ast.Call(_load(DICT + "_display"), [_literal(lines), keys, values], []), node)
+    def copied(self, function: Callable[[Any], Any], source: Any, line: int) -> Any:
+        """`list(source)` and `tuple(source)`, unless the config means something else by these names."""
+        value = function(source)
+        if type(value) not in (list, tuple):
+            return value
+        places: list[Location | None] = [place or Location(self.file, line) for place in places_of(source, len(value))]
+        return LList(value, places) if isinstance(value, list) else LTuple(value, places)
 
-    def visit_List(self, node: ast.List) -> ast.AST:
-        self.generic_visit(node)
-        if not isinstance(node.ctx, ast.Load):
-            return node
-        lines = _literal([item.lineno for item in node.elts])
-        return ast.copy_location(ast.Call(_load(LIST), [node, lines], []), node)
+    def comprehension(self, made: Any, line: int) -> Any:
+        """A list or a dict by comprehension."""
+        if isinstance(made, dict):
+            result = LDict()
+            result.take(made, Location(self.file, line))
+            return result
+        return LList(made, [Location(self.file, line)] * len(made))
 
-    def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
-        self.generic_visit(node)
-        if not isinstance(node.ctx, ast.Load) or not node.elts:
-            return node
-        lines = _literal([item.lineno for item in node.elts])
-        return ast.copy_location(ast.Call(_load(TUPLE), [node, lines], []), node)
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        node.value = self.visit(node.value)  # an index such as `x[0, 1]` must stay a plain tuple
-        return node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        return node  # the bodies of classes and functions are nobody's config
-
-    def visit_Set(self, node: ast.Set) -> ast.AST:
-        inner = node.elts[0] if len(node.elts) == 1 else None
-        if isinstance(inner, ast.Set) and len(inner.elts) == 1:
-            name = ast.unparse(inner.elts[0])
-            if name.startswith("_base_."):
-                key = ast.Constant(name.removeprefix("_base_."))
-                return ast.copy_location(ast.Call(_load(BASE), [key], []), node)
-            if name in self.variables:
-                return ast.copy_location(ast.Constant(self.variables[name]), node)
-        return self.generic_visit(node)
-
-
-def _load(name: str) -> ast.Name:
-    return ast.Name(name, ast.Load())
-
-
-def _literal(value: Any) -> ast.expr:
-    return ast.parse(repr(value), mode="eval").body
+    def set_item(self, value: Any, owner: Any, key: Any, line: int) -> None:
+        """`owner[key] = value`."""
+        owner[key] = value
+        if isinstance(owner, (LDict, LList)):
+            owner.places[key] = Location(self.file, line)
 
 
 def _assigned_lines(tree: ast.Module) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.config.failure import NeedsExecution, ReadError
 from core.config.interpolate import mark_bases, predefined, replace_marks, substitute
+from core.config.limits import TooLarge, check_whole
 from core.config.located import LDict
 
 EXTENSIONS = (".py", ".json", ".yaml", ".yml", ".toml")
@@ -47,11 +48,14 @@ def read_text(
     else:
         from core.config.yaml_reader import read_yaml as reader
     content = reader(marked, file)
+    if not words:
+        return content, set()
+    check_whole(content)
 
     def lookup(name: str) -> Any:
         try:
             return base(name)
-        except KeyError as error:
+        except (KeyError, TooLarge) as error:
             raise ReadError(str(error.args[0]), 1) from error
 
     return replace_marks(content, words, lookup), set()
@@ -85,22 +89,14 @@ def parse(text: str, file: str) -> ast.Module:
     """Parse a Python config.
 
     Raises:
-        ReadError: with the line itself, if it is no Python or repeats a keyword.
+        ReadError: with the line itself, if it is no Python.
     """
     try:
-        tree = ast.parse(text, file)
+        return ast.parse(text, file)
     except SyntaxError as error:
         raise _syntax(error, text) from error
     except ValueError as error:
         raise ReadError(f"no Python: {error}", 1) from error
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and len(node.keywords) > 1:
-            seen = set()
-            for keyword in node.keywords:
-                if keyword.arg is not None and keyword.arg in seen:
-                    raise ReadError(f"keyword {keyword.arg!r} is repeated", keyword.lineno)
-                seen.add(keyword.arg)
-    return tree
 
 
 def _syntax(error: SyntaxError, text: str) -> ReadError:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from core.config.failure import ReadError
 from core.config.located import LDict, LList
 from core.config.locations import KeyPath, Location, format_path
-from core.config.problems import Problem
 
 DELETE = "_delete_"
 
@@ -33,7 +31,7 @@ def merge(child: LDict, base: LDict, *, index_lists: bool = False, path: KeyPath
     Raises:
         MergeError: if a dict meets something that is no dict, or an index is too large.
     """
-    result = base.copy()
+    result = LDict(base)
     for key, value in child.items():
         _put(result, key, value, child.places.get(key), index_lists, (*path, key))
     return result
@@ -44,13 +42,11 @@ def _put(target: Any, key: Any, value: Any, place: Location | None, index_lists:
     old = target[key] if isinstance(target, LList) or key in target else None
     exists = isinstance(target, LList) or key in target
     how = "override"
-    if isinstance(value, LDict):
-        if exists and value.get(DELETE) is not True:
+    if isinstance(value, dict) and exists:
+        how = "delete" if value.get(DELETE) else "merge"
+        value = without_delete(value)
+        if how == "merge":
             value = _merged(value, old, place, index_lists, path)
-            how = "merge"
-        elif exists:
-            how = "delete"
-            value = without_delete(value)
     new_place = place.over(old_place, how) if place is not None and exists else place or old_place
     if isinstance(target, LList):
         target[key] = value
@@ -59,20 +55,19 @@ def _put(target: Any, key: Any, value: Any, place: Location | None, index_lists:
         target.put(key, value, new_place)
 
 
-def without_delete(value: LDict) -> LDict:
+def without_delete(value: dict[Any, Any]) -> LDict:
     """Return a dict without its `_delete_`, whatever it says."""
-    copy = value.copy()
+    copy = LDict(value)
     copy.pop(DELETE, None)
-    copy.places.pop(DELETE, None)
     return copy
 
 
 def _merged(value: LDict, old: Any, place: Location | None, index_lists: bool, path: KeyPath) -> Any:
-    value = without_delete(value)
-    if isinstance(old, LDict):
-        return merge(value, old, index_lists=index_lists, path=path)
-    if index_lists and isinstance(old, LList):
-        items = old.copy()
+    # What an executed config makes with the help of others may be plain.
+    if isinstance(old, dict):
+        return merge(value, LDict(old), index_lists=index_lists, path=path)
+    if index_lists and isinstance(old, list):
+        items = LList(old)
         for key, item in value.items():
             if not str(key).isdigit():
                 raise MergeError(
@@ -105,19 +100,3 @@ def join_bases(bases: list[LDict]) -> LDict:
                 raise MergeError(f"key {key!r} is in two bases, also at {first}", (key,), place)
             result.put(key, value, place)
     return result
-
-
-def leftover_deletes(value: Any, path: KeyPath = ()) -> Iterator[Problem]:
-    """Take every `_delete_` that found nothing to delete out of a merged config, and report those that meant it."""
-    if isinstance(value, dict):
-        if DELETE in value:
-            wanted = value.pop(DELETE)
-            place = getattr(value, "places", {}).pop(DELETE, None)
-            if wanted:
-                message = "there is no base value here to delete"
-                yield Problem(message, (*path, DELETE), place, "warning")
-        for key, item in value.items():
-            yield from leftover_deletes(item, (*path, key))
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from leftover_deletes(item, (*path, index))

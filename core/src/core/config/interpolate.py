@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core.config.located import unaliased
+from core.config.limits import check_whole
+from core.config.located import LDict, LList, unaliased
 from core.suggest import did_you_mean
 
 _PREDEFINED = re.compile(r"\{\{\s*(fileDirname|fileBasename|fileBasenameNoExtension|fileExtname)\s*\}\}")
@@ -42,6 +43,7 @@ def base_value(name: str, base: Mapping[str, Any]) -> Any:
 
     Raises:
         KeyError: if there is no such key; the text says which one was probably meant.
+        TooLarge: if a copy would be.
     """
     value: Any = base
     done: list[str] = []
@@ -53,6 +55,7 @@ def base_value(name: str, base: Mapping[str, Any]) -> Any:
             where = ".".join(["_base_", *done])
             raise KeyError(f"{where} has no key {key!r}{did_you_mean(key, [str(k) for k in known])}")
         done.append(key)
+    check_whole(value)
     return unaliased(value)
 
 
@@ -70,8 +73,6 @@ def mark_bases(text: str) -> tuple[str, dict[str, str]]:
 
 def replace_marks(value: Any, words: Mapping[str, str], lookup: Callable[[str], Any]) -> Any:
     """Put the bases' values where `mark_bases` left its words, inside located containers too."""
-    if not words:
-        return value
     if isinstance(value, str):
         if value in words:
             return lookup(words[value])
@@ -79,9 +80,12 @@ def replace_marks(value: Any, words: Mapping[str, str], lookup: Callable[[str], 
             if word in value:
                 value = value.replace(word, str(lookup(key)))
         return value
-    if isinstance(value, dict):
-        for key in list(value):
-            value[key] = replace_marks(value[key], words, lookup)
-    elif isinstance(value, list):
-        value[:] = [replace_marks(item, words, lookup) for item in value]
+    if isinstance(value, LDict):
+        result = LDict()
+        for key, item in value.items():
+            name = replace_marks(key, words, lookup) if isinstance(key, str) else key
+            result.put(name, replace_marks(item, words, lookup), value.places.get(key))
+        return result
+    if isinstance(value, LList):
+        return LList([replace_marks(item, words, lookup) for item in value], list(value.places))
     return value

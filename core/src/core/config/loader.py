@@ -10,10 +10,12 @@ from typing import Any
 from attrs import field, frozen
 
 from core.config.failure import ReadError, fail
+from core.config.finish import finish
 from core.config.formats import EXTENSIONS, read_text
-from core.config.inherit import MergeError, join_bases, leftover_deletes, merge
+from core.config.inherit import MergeError, join_bases, merge
 from core.config.interpolate import base_value
-from core.config.located import LDict, finish, unaliased
+from core.config.limits import TooLarge, count
+from core.config.located import LDict
 from core.config.locations import OPTIONS, Location, Locations
 from core.config.overrides import nested
 from core.config.problems import Problem
@@ -146,8 +148,7 @@ class _Reading:
                 parent = bases[0] if bases else self.bases(content, name)
                 content = content.copy()
                 content.pop(BASE)
-                content.places.pop(BASE, None)
-                merged = merge(unaliased(content), parent)
+                merged = merge(content, parent)
         except MergeError as error:
             place = error.place or Location(name, error.line)
             raise ConfigError([Problem(error.message, error.path, place)], self.filename) from error
@@ -177,7 +178,7 @@ class _Reading:
         import ast
 
         from core.config.formats import parse
-        from core.config.static_values import Evaluator
+        from core.config.static_calls import Evaluator
 
         content = LDict()
         if name.endswith(".py"):
@@ -213,11 +214,16 @@ class _Reading:
             except ValueError as error:
                 problem = Problem(str(error), (), Location(OPTIONS, 1))
                 raise ConfigError([problem], self.filename or None) from error
-        merged = unaliased(merged)
-        findings = tuple(leftover_deletes(merged))
-        places: dict[Any, Location] = {}
-        data = finish(merged, (), places)
-        return Loaded(data, Locations(places), self.filename, "\n".join(self.texts), frozenset(self.used), findings)
+        try:
+            data, places, findings = finish(merged)
+        except TooLarge as error:
+            largest = max(merged, key=lambda key: count(merged[key]))
+            problem = Problem(str(error), (largest,), merged.places.get(largest))
+            raise ConfigError([problem], self.filename or None) from error
+        except RecursionError as error:
+            raise ConfigError([Problem("the config is nested too deeply")], self.filename or None) from error
+        text = "\n".join(self.texts)
+        return Loaded(data, Locations(places), self.filename, text, frozenset(self.used), tuple(findings))
 
 
 def _forget_places(value: Any) -> None:
@@ -236,7 +242,6 @@ def _deprecated(content: LDict, name: str) -> None:
     if DEPRECATION not in content:
         return
     facts = content.pop(DEPRECATION)
-    content.places.pop(DEPRECATION, None)
     text = f"The config file {name} will be deprecated in the future."
     if "expected" in facts:
         text += f" Please use {facts['expected']} instead."

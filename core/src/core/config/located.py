@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.config.locations import KeyPath, Location
+from core.config.locations import Location
 
 
 class LDict(dict[Any, Any]):
@@ -20,10 +20,23 @@ class LDict(dict[Any, Any]):
             self.places.update(getattr(source, "places", {}))
 
     def put(self, key: Any, value: Any, place: Location | None) -> None:
-        """Set a key at a place."""
-        self[key] = value
+        """Set a key at a place; without one it keeps that which it has."""
+        dict.__setitem__(self, key, value)
         if place is not None:
             self.places[key] = place
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        dict.__setitem__(self, key, value)
+        self.places.pop(key, None)
+
+    def __delitem__(self, key: Any) -> None:
+        dict.__delitem__(self, key)
+        self.places.pop(key, None)
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """Pop as a dict does."""
+        self.places.pop(key, None)
+        return super().pop(key, *default)
 
     def take(self, other: Mapping[Any, Any], place: Location | None) -> None:
         """Add the items of another dict, each at its own place where it has one."""
@@ -33,9 +46,22 @@ class LDict(dict[Any, Any]):
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Update as a dict does, taking over the places of the other one."""
-        super().update(*args, **kwargs)
         for source in args:
-            self.places.update(getattr(source, "places", {}))
+            other = source if isinstance(source, Mapping) else dict(source)
+            for key in other:
+                self[key] = other[key]
+            self.places.update(getattr(other, "places", {}))
+        for key, value in kwargs.items():
+            self[key] = value
+
+    def __or__(self, other: Any) -> LDict:
+        result = self.copy()
+        result.update(other)
+        return result
+
+    def __ior__(self, other: Any) -> LDict:
+        self.update(other)
+        return self
 
     def copy(self) -> LDict:
         """Return a copy with the same places."""
@@ -64,6 +90,35 @@ class LList(list[Any]):
         before = len(self)
         super().extend(items)
         self.places.extend(places_of(items, len(self) - before))
+
+    def insert(self, index: Any, item: Any) -> None:
+        """Insert, at no place of its own."""
+        super().insert(index, item)
+        self.places.insert(index, None)
+
+    def pop(self, index: Any = -1) -> Any:
+        """Pop as a list does."""
+        item = super().pop(index)
+        self.places.pop(index)
+        return item
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, value)
+        self.places[index] = [None] * len(value) if isinstance(index, slice) else None
+
+    def __delitem__(self, index: Any) -> None:
+        super().__delitem__(index)
+        del self.places[index]
+
+    def reverse(self) -> None:
+        """Reverse items and places."""
+        super().reverse()
+        self.places.reverse()
+
+    def sort(self, **how: Any) -> None:
+        """Sort; where the items were set is then unknown."""
+        super().sort(**how)
+        self.places = [None] * len(self)
 
     def __add__(self, other: Any) -> LList:
         return LList(list.__add__(self, other), self.places + places_of(other, len(other)))
@@ -124,41 +179,17 @@ def places_of(items: Any, length: int) -> list[Location | None]:
     return [None] * length
 
 
-def finish(value: Any, path: KeyPath, places: dict[KeyPath, Location]) -> Any:
-    """Return plain containers, all new, and note the place of every key and item in `places`."""
-    if isinstance(value, dict):
-        known = getattr(value, "places", {})
-        plain = {}
-        for key, item in value.items():
-            below = (*path, key)
-            place = known.get(key)
-            if place is not None:
-                places[below] = place
-            plain[key] = finish(item, below, places) if isinstance(item, (dict, list, tuple)) else item
-        return plain
-    if isinstance(value, (list, tuple)):
-        known_items = getattr(value, "places", ())
-        items = []
-        for index, item in enumerate(value):
-            below = (*path, index)
-            place = known_items[index] if index < len(known_items) else None
-            if place is not None:
-                places[below] = place
-            items.append(finish(item, below, places) if isinstance(item, (dict, list, tuple)) else item)
-        if isinstance(value, list):
-            return items
-        # A named tuple of an executed config stays one.
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-    return value
-
-
 def unaliased(value: Any) -> Any:
-    """Return a copy in which no container occurs twice, places kept."""
+    """Return a copy in which no container occurs twice, places kept.
+
+    Args:
+        value: anything; nothing in it may hold itself.
+    """
     if isinstance(value, dict):
         copy = LDict()
-        copy.places = dict(getattr(value, "places", {}))
+        places = getattr(value, "places", {})
         for key, item in value.items():
-            copy[key] = unaliased(item) if isinstance(item, (dict, list, tuple)) else item
+            copy.put(key, unaliased(item) if isinstance(item, (dict, list, tuple)) else item, places.get(key))
         return copy
     if isinstance(value, list):
         return LList([unaliased(item) for item in value], places_of(value, len(value)))

@@ -79,6 +79,21 @@ def signature_of(target: Callable[..., Any]) -> Signature:
     return _of_function(target)
 
 
+def effective(target: Callable[..., Any], given: Mapping[str, Any], key: str, otherwise: Any = None) -> Any:
+    """Return what a component will have for an option: what it is given, or its default.
+
+    Args:
+        target: the component.
+        given: its arguments.
+        key: the option.
+        otherwise: the answer for one that is required and not given, or that it does not have.
+    """
+    if key in given:
+        return given[key]
+    parameter = signature_of(target).parameters.get(key)
+    return otherwise if parameter is None or parameter.required else parameter.default
+
+
 @functools.lru_cache(maxsize=1024)
 def schema_of(target: Callable[..., Any]) -> type:
     """Return an attrs class with one field per parameter of a component, each optional (see `UNSET`).

@@ -7,10 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.config.failure import NeedsExecution, ReadError
+from core.config.limits import check_value
 from core.config.located import LDict, LList
-from core.config.static_values import Evaluator
+from core.config.static_calls import Evaluator
+from core.errors import HookloomError
 
 MODULES = {"os": "os", "os.path": "os.path"}
+_IN_PLACE: dict[tuple[type, type], Callable[[Any, Any], None]] = {
+    (LList, ast.Add): LList.extend,
+    (LDict, ast.BitOr): LDict.update,
+}
 
 
 def read_static(
@@ -43,7 +49,12 @@ class _Statements(Evaluator):
             method = getattr(self, f"_{type(statement).__name__}", None)
             if method is None:
                 raise NeedsExecution(_what(statement), statement.lineno)
-            method(statement)
+            try:
+                method(statement)
+            except (ReadError, HookloomError, RecursionError):
+                raise
+            except Exception as error:  # such as a TypeError of looping over a number
+                raise ReadError(f"{type(error).__name__}: {error}", statement.lineno) from error
 
     def _Assign(self, node: ast.Assign) -> None:
         value = self.evaluate(node.value)
@@ -84,33 +95,44 @@ class _Statements(Evaluator):
             owner.places[key] = self.place(target, source)
 
     def _AugAssign(self, node: ast.AugAssign) -> None:
-        if isinstance(node.target, ast.Name) and isinstance(node.op, ast.Add):
-            current = self.evaluate(ast.Name(node.target.id, ast.Load(), lineno=node.lineno))
-            if isinstance(current, LList):
-                # In place, as Python does it: other names of the list see the change.
-                current.extend(self.evaluate(node.value))
-                return
-        load: ast.expr
-        if isinstance(node.target, ast.Name):
-            load = ast.Name(node.target.id, ast.Load())
-        elif isinstance(node.target, ast.Subscript):
-            load = ast.Subscript(node.target.value, node.target.slice, ast.Load())
-        else:
+        target = node.target
+        if isinstance(target, ast.Attribute):
             raise NeedsExecution("an attribute is assigned", node.lineno)
-        operation = ast.BinOp(ast.copy_location(load, node), node.op, node.value)
-        self._assign(node.target, self.evaluate(ast.copy_location(operation, node)), operation)
+        current = self.evaluate(target)
+        in_place = _IN_PLACE.get((type(current), type(node.op)))
+        if in_place is not None:
+            # Other names of the same container see the change.
+            self.apply(in_place, (current, self.evaluate(node.value)), node)
+            self.apply(check_value, (current,), node)
+        elif isinstance(current, (dict, list, set)):
+            raise NeedsExecution("a container is changed in place", node.lineno)
+        else:
+            current = self.evaluate(ast.copy_location(ast.BinOp(target, node.op, node.value), node))
+        self._assign(target, current, node.value)
 
     def _Expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):
             self.evaluate(node.value)
 
     def _If(self, node: ast.If) -> None:
-        self.run(node.body if self.evaluate(node.test) else node.orelse)
+        taken, left = (node.body, node.orelse) if self.evaluate(node.test) else (node.orelse, node.body)
+        for statement in left:
+            self._check_keywords(statement)
+        self.run(taken)
+
+    def _check_keywords(self, unread: ast.stmt) -> None:
+        """Refuse what Python refuses also where it is not reached: the parser lets it pass."""
+        for node in ast.walk(unread):
+            names = [keyword.arg for keyword in node.keywords if keyword.arg] if isinstance(node, ast.Call) else []
+            for name in names:
+                if names.count(name) > 1:
+                    raise ReadError(f"keyword {name!r} is repeated", node.lineno)  # type: ignore[attr-defined]
 
     def _For(self, node: ast.For) -> None:
         if node.orelse or any(isinstance(part, (ast.Break, ast.Continue)) for part in ast.walk(node)):
             raise NeedsExecution("a loop with break, continue or else", node.lineno)
         for item in self.evaluate(node.iter):
+            self.count_round(node.target)
             self.bind(node.target, item)
             for part in ast.walk(node.target):
                 if isinstance(part, ast.Name):

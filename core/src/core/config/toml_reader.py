@@ -1,9 +1,10 @@
-"""TOML configs; a key's line is that of the statement after which the standard parser knows it."""
+"""TOML configs; a key's line is that of the statement that sets it, as the standard parser understands it."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 from core.config.failure import ReadError
@@ -43,27 +44,46 @@ def read_toml(text: str, file: str) -> LDict:
 
 
 def _lines(text: str) -> dict[KeyPath, int]:
-    """Parse growing prefixes: what a prefix adds was set by the statement that ends it."""
+    """Parse each statement on its own: what it sets, it sets in its first line."""
     lines: dict[KeyPath, int] = {}
-    whole = text.splitlines(keepends=True)
-    start = 0
-    for end in range(1, len(whole) + 1):
-        if not whole[end - 1].strip() or whole[end - 1].lstrip().startswith("#"):
-            if start == end - 1:
-                start = end
+    table: KeyPath = ()
+    last: dict[KeyPath, int] = {}  # index of the last table of each array of tables
+    for line, statement, content in _statements(text):
+        if not statement.startswith("["):
+            _note(content, table, line, lines)
             continue
-        try:
-            content = tomllib.loads("".join(whole[:end]))
-        except tomllib.TOMLDecodeError:
-            continue  # inside a statement of several lines
-        _note(content, (), start + 1, lines)
-        start = end
+        table = ()
+        while content:
+            ((key, content),) = content.items()
+            table = (*table, key)
+            lines.setdefault(table, line)
+            if isinstance(content, list):
+                content = {}
+                last[table] = last.get(table, -1) + 1
+            if table in last:
+                table = (*table, last[table])
+                lines.setdefault(table, line)
     return lines
 
 
+def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield line, text and content of every statement: lines are taken in until the parser understands them."""
+    statement, start = "", 1
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        if not statement and (not line.strip() or line.lstrip().startswith("#")):
+            continue
+        start = start if statement else number
+        statement += line
+        try:
+            content = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            continue
+        yield start, statement.lstrip(), content
+        statement = ""
+
+
 def _note(value: Any, path: KeyPath, line: int, lines: dict[KeyPath, int]) -> None:
-    if path:
-        lines.setdefault(path, line)
+    lines.setdefault(path, line)
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         _note(item, (*path, key), line, lines)

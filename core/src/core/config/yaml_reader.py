@@ -23,7 +23,7 @@ def read_yaml(text: str, file: str) -> LDict:
     loader = Loader(text)
     try:
         node = loader.get_single_node()
-        content = LDict() if node is None else _convert(node, loader, file)
+        content = LDict() if node is None else _Converter(loader, file).value(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ReadError(f"no YAML: {error.problem or error.context}", mark.line + 1 if mark else 1) from error
@@ -36,19 +36,34 @@ def read_yaml(text: str, file: str) -> LDict:
     return content
 
 
-def _convert(node: yaml.Node, loader: Any, file: str) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        loader.flatten_mapping(node)  # `<<` merges
+class _Converter:
+    def __init__(self, loader: Any, file: str) -> None:
+        self.loader, self.file = loader, file
+        self.done: dict[yaml.Node, Any] = {}
+
+    def value(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return self.loader.construct_object(node)
+        if node not in self.done:  # an alias is the node of its anchor
+            self.done[node] = self._container(node)
+        return self.done[node]
+
+    def _container(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node)
+        if node.tag == "tag:yaml.org,2002:seq":
+            places: list[Location | None] = [Location(self.file, item.start_mark.line + 1) for item in node.value]
+            return LList([self.value(item) for item in node.value], places)
+        return self.loader.construct_object(node, deep=True)
+
+    def _mapping(self, node: yaml.MappingNode) -> LDict:
+        self.loader.flatten_mapping(node)  # `<<` merges
         result = LDict()
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
+            key = self.loader.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             try:
-                result.put(key, _convert(value_node, loader, file), Location(file, line))
+                result.put(key, self.value(value_node), Location(self.file, line))
             except TypeError as error:
                 raise ReadError(f"a key cannot be a {type(key).__name__}", line) from error
         return result
-    if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
-        places: list[Location | None] = [Location(file, item.start_mark.line + 1) for item in node.value]
-        return LList([_convert(item, loader, file) for item in node.value], places)
-    return loader.construct_object(node, deep=True)

@@ -16,6 +16,9 @@ class Hook:
     training and validation overrides only the twin.
     """
 
+    # Where a config's `custom_hooks` puts the hook unless it says otherwise: a number or a name.
+    default_priority: ClassVar[int | str] = "NORMAL"
+
     stages: ClassVar[tuple[str, ...]] = (
         "before_run",
         "before_train_epoch",

@@ -110,6 +110,16 @@ class CheckpointHook(Hook):
             runner.logger.info("Saving checkpoint at %d iterations", runner.iter + 1)
             self._save(runner, runner.iter + 1, self._iter_template)
 
+    def on_stop(self, runner: Runner) -> None:
+        """Save the end of a run that is stopped, what led to it included: a file of before is written over."""
+        if not self.save_last:
+            return
+        by_epoch = runner.max_epochs is not None
+        number = (runner.epoch if by_epoch else runner.iter) + (runner.mode == "train")
+        runner.logger.info("Saving checkpoint at %d %s", number, "epochs" if by_epoch else "iterations")
+        template = "epoch_{}.pth" if by_epoch else "iter_{}.pth"
+        self._save(runner, number, str(self.args.get("filename_tmpl", template)))
+
     def teardown(self, runner: Runner) -> None:
         """Wait for what is written behind the training, also after a failure.
 

@@ -104,8 +104,7 @@ class EvalHook(BestWeightsHook):
     def after_train_epoch(self, runner: Runner) -> None:
         """Evaluate, if epochs are counted and one is due."""
         if self.by_epoch and self._should_evaluate(runner):
-            with keeping_modes(runner.model):
-                self._do_evaluate(runner)
+            self._evaluate_here(runner)
 
     def after_train_iter(self, runner: Runner) -> None:
         """Evaluate, if iterations are counted and one is due."""
@@ -115,8 +114,14 @@ class EvalHook(BestWeightsHook):
                 if isinstance(other, LoggerHook):
                     other.after_train_iter(runner)
             runner.log_buffer.clear()
-            with keeping_modes(runner.model):
-                self._do_evaluate(runner)
+            self._evaluate_here(runner)
+
+    def _evaluate_here(self, runner: Runner) -> None:
+        runner.metrics = {}
+        runner.call_hook("before_evaluation")
+        with keeping_modes(runner.model):
+            self._do_evaluate(runner)
+        runner.call_hook("after_evaluation")
 
     def _should_evaluate(self, runner: Runner) -> bool:
         done = (runner.epoch if self.by_epoch else runner.iter) + 1
@@ -149,6 +154,7 @@ class EvalHook(BestWeightsHook):
             raise HookError(
                 f"{type(dataset).__name__}.evaluate must answer with a dict of metrics, got {type(metrics).__name__}"
             )
+        runner.metrics = dict(metrics)
         runner.log_buffer.output.update(metrics)
         runner.log_buffer.ready = True
         if self.save_best is None:

@@ -64,6 +64,7 @@ class OptimizerHook(Hook):
         loss.backward()  # type: ignore[no-untyped-call]
 
     def _step(self, runner: Runner, optimizers: Collection[torch.optim.Optimizer]) -> None:
+        runner.call_hook("before_optimizer_step")
         self._clip(runner)
         for optimizer in optimizers:
             optimizer.step()

@@ -116,6 +116,7 @@ class Fp16OptimizerHook(OptimizerHook):
     def _step(self, runner: Runner, optimizers: Collection[torch.optim.Optimizer]) -> None:
         for optimizer in optimizers:
             self.loss_scaler.unscale_(optimizer)
+        runner.call_hook("before_optimizer_step")
         self._clip(runner)
         for optimizer in optimizers:
             self.loss_scaler.step(optimizer)

@@ -39,6 +39,11 @@ def implemented_points(hook: object) -> list[str]:
     return [point for point in POINTS if implementation(hook, point) is not None]
 
 
+def points_of_class(cls: type) -> list[str]:
+    """Return the points at which the objects of a class do something, in firing order; none is built."""
+    return [point for point in POINTS if any(_changed(cls, name) for name in (point, TWINS.get(point)) if name)]
+
+
 def misspelt_points(hook: object, extra: Iterable[str] = ()) -> dict[str, str]:
     """Return methods that are nearly a hook point, each with the point that was probably meant.
 
@@ -60,5 +65,9 @@ def misspelt_points(hook: object, extra: Iterable[str] = ()) -> dict[str, str]:
 def _overridden(hook: object, name: str) -> bool:
     if name in getattr(hook, "__dict__", {}):
         return callable(getattr(hook, name))
-    defined = getattr(type(hook), name, None)
+    return _changed(type(hook), name)
+
+
+def _changed(cls: type, name: str) -> bool:
+    defined = getattr(cls, name, None)
     return defined is not None and defined is not getattr(Hook, name, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -12,6 +12,7 @@ from core.errors import OptionError, RunStateError
 from core.hooks.base import Hook
 from core.hooks.define import hook
 from core.hooks.options import is_int, is_number, one_of
+from core.hooks.preflight import Findings, RunFacts
 
 if TYPE_CHECKING:
     from core.hooks.protocol import Runner
@@ -107,6 +108,18 @@ class ScheduleHook(Hook):
     warmup_iters: int = attrs.field(default=0, kw_only=True, validator=check_warmup_iters)
     warmup_ratio: float = attrs.field(default=0.1, kw_only=True, validator=check_warmup_ratio)
     _warming: bool = attrs.field(default=True, init=False, repr=False)
+
+    @classmethod
+    def preflight(cls, options: Mapping[str, Any], run: RunFacts) -> Findings:
+        """Return what is wrong with options that are right by themselves, in a run of this length and kind.
+
+        A policy with such rules overrides this; nothing is built when it is asked.
+
+        Args:
+            options: every option with its value, defaults included.
+            run: what is known of the run.
+        """
+        return ()
 
     @abstractmethod
     def _compute(self, runner: Runner) -> Values:

@@ -58,6 +58,14 @@ class HookSpecs:
         """
 
     @hookspec
+    def before_optimizer_step(self, runner: Runner) -> None:
+        """Fire within `after_train_iter`, when the optimizer hook has run backward and is about to clip and step.
+
+        The gradients are those of the step: of all accumulated iterations, scaled back in mixed precision,
+        where they may be infinite and the step left out. Looks at gradients or changes them.
+        """
+
+    @hookspec
     def after_iter(self, runner: Runner) -> None:
         """Fire after every iteration of either kind. Takes the time of the iteration."""
 
@@ -71,6 +79,21 @@ class HookSpecs:
     @hookspec
     def after_epoch(self, runner: Runner) -> None:
         """Fire after every epoch of either kind; on an iteration-based runner once, before `after_run`."""
+
+    @hookspec
+    def before_evaluation(self, runner: Runner) -> None:
+        """Fire on every process before an evaluation hook runs the model, within the point at which it does so.
+
+        Puts other weights into the model.
+        """
+
+    @hookspec
+    def after_evaluation(self, runner: Runner) -> None:
+        """Fire on every process when the dataset has judged and the best weights are saved.
+
+        `runner.metrics` holds what it answered, on the first process; elsewhere it is empty unless each
+        process judges for itself. Decides by a metric how the run goes on.
+        """
 
     @hookspec
     def before_val_epoch(self, runner: Runner) -> None:
@@ -87,6 +110,13 @@ class HookSpecs:
     @hookspec
     def after_val_epoch(self, runner: Runner) -> None:
         """Fire after a validation phase; loggers write its averages here; stands for `after_epoch`."""
+
+    @hookspec
+    def on_stop(self, runner: Runner) -> None:
+        """Fire once where `runner.stop` ends the run before its full length, as the last point of the phase.
+
+        The counters are those of the end of an epoch, or of the iteration. Saves the last state.
+        """
 
     @hookspec
     def after_run(self, runner: Runner) -> None:

@@ -37,12 +37,20 @@ def build_optimizer(model: torch.nn.Module, cfg: Mapping[str, Any]) -> Any:
     if not isinstance(cfg, Mapping):
         raise OptionError(f"optimizer must be a dict, got {type(cfg).__name__}: {cfg!r}")
     if is_several(cfg):
-        return {name: build_optimizer(_part(model, name), one) for name, one in cfg.items()}
+        return {name: build_optimizer(part_of(model, name), one) for name, one in cfg.items()}
+    return constructor_of(cfg)(model)
+
+
+def constructor_of(cfg: Mapping[str, Any]) -> Any:
+    """Return the constructor that builds one optimizer of a section when it is called with the model.
+
+    Args:
+        cfg: as `build_optimizer` takes it, of one optimizer.
+    """
     options = dict(cfg)
     constructor = options.pop("constructor", "DefaultOptimizerConstructor")
     paramwise = options.pop("paramwise_cfg", None)
-    construct = build_optimizer_constructor({"type": constructor, "optimizer_cfg": options, "paramwise_cfg": paramwise})
-    return construct(model)
+    return build_optimizer_constructor({"type": constructor, "optimizer_cfg": options, "paramwise_cfg": paramwise})
 
 
 def is_several(cfg: Mapping[str, Any]) -> bool:
@@ -50,7 +58,12 @@ def is_several(cfg: Mapping[str, Any]) -> bool:
     return "type" not in cfg and bool(cfg) and all(isinstance(one, Mapping) for one in cfg.values())
 
 
-def _part(model: torch.nn.Module, name: str) -> torch.nn.Module:
+def part_of(model: torch.nn.Module, name: str) -> torch.nn.Module:
+    """Return the sub-module that one of several optimizers is for.
+
+    Raises:
+        OptionError: if there is none of that name.
+    """
     inner = model.module if isinstance(getattr(model, "module", None), torch.nn.Module) else model
     part = getattr(inner, name, None)
     if not isinstance(part, torch.nn.Module):

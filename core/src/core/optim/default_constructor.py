@@ -47,6 +47,7 @@ class DefaultOptimizerConstructor:
             raise OptionError(f"optimizer must be a dict, got {type(optimizer_cfg).__name__}")
         self.optimizer_cfg = optimizer_cfg
         self.paramwise_cfg: Mapping[str, Any] = {} if paramwise_cfg is None else paramwise_cfg
+        self.rules: dict[str, str] = {}  # by parameter: what of `paramwise_cfg` applied to it, for people to read
         self.base_lr: float | None = optimizer_cfg.get("lr")
         self.base_wd: float | None = optimizer_cfg.get("weight_decay")
         self._validate_cfg()
@@ -101,12 +102,15 @@ class DefaultOptimizerConstructor:
         bypass = self.paramwise_cfg.get("bypass_duplicate", False)
         for name, parameter in module.named_parameters(recurse=False):
             group: dict[str, Any] = {"params": [parameter]}
+            rule = "frozen: needs no gradient"
             if parameter.requires_grad:
                 if bypass and self._is_in(group, params):
                     message = f"{prefix}.{name} is duplicate: it is left out, since bypass_duplicate is set"
                     warnings.warn(message, stacklevel=2)
                     continue
-                group.update(self._options(name, module, prefix, bool(is_dcn_module)))
+                options, rule = self._options(name, module, prefix, bool(is_dcn_module))
+                group.update(options)
+            self.rules[f"{prefix}.{name}".lstrip(".")] = rule
             params.append(group)
         below = any(kind.__name__ in DEFORMABLE for kind in type(module).__mro__)
         for child_name, child in module.named_children():
@@ -118,8 +122,8 @@ class DefaultOptimizerConstructor:
         known = {id(parameter) for group in param_group_list for parameter in group["params"]}
         return any(id(parameter) in known for parameter in param_group["params"])
 
-    def _options(self, name: str, module: nn.Module, prefix: str, in_dcn: bool) -> dict[str, float]:
-        """Return `lr` and `weight_decay` of a parameter as far as a rule sets them."""
+    def _options(self, name: str, module: nn.Module, prefix: str, in_dcn: bool) -> tuple[dict[str, float], str]:
+        """Return `lr` and `weight_decay` of a parameter as far as a rule sets them, and which rules did."""
         full_name = f"{prefix}.{name}"
         custom = self.paramwise_cfg.get("custom_keys", {})
         for key in sorted(sorted(custom), key=len, reverse=True):
@@ -128,21 +132,27 @@ class DefaultOptimizerConstructor:
                 options = {"lr": self._lr(full_name, rule.get("lr_mult", 1.0))}
                 if self.base_wd is not None:
                     options["weight_decay"] = self.base_wd * rule.get("decay_mult", 1.0)
-                return options
+                said = ", ".join(f"{what}={value}" for what, value in rule.items())
+                return options, f"custom_keys[{key!r}]: {said}" if said else f"custom_keys[{key!r}]"
         is_norm = isinstance(module, NORMS)
         free_bias = name == "bias" and not in_dcn
         options = {}
+        applied = []
         # As in MMCV, such a bias has its lr written out even where no multiplier is given.
         if free_bias and not is_norm:
+            applied.append("bias_lr_mult")
             options["lr"] = self._lr(full_name, self._multiplier("bias_lr_mult"))
         if in_dcn and "conv_offset" in prefix and isinstance(module, nn.Conv2d):
+            applied.append("dcn_offset_lr_mult")
             options["lr"] = self._lr(full_name, self._multiplier("dcn_offset_lr_mult"))
         if self.base_wd is not None:
             key = "norm_decay_mult" if is_norm else "dwconv_decay_mult" if _is_depthwise(module) else None
             key = key or ("bias_decay_mult" if free_bias else None)
             if key:
+                applied.append(key)
                 options["weight_decay"] = self.base_wd * self._multiplier(key)
-        return options
+        given = [f"{key}={self.paramwise_cfg[key]}" for key in applied if key in self.paramwise_cfg]
+        return options, ", ".join(given)
 
     def _rule(self, key: str) -> Mapping[str, float]:
         rule = self.paramwise_cfg["custom_keys"][key]

@@ -13,6 +13,14 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
         "CosineRestart": "hookloom-optim-extra",
         "cyclic": "hookloom-optim-extra",
         "OneCycle": "hookloom-optim-extra",
+        "WSD": "hookloom-optim-extra",
+        "InverseSqrt": "hookloom-optim-extra",
+        "Noam": "hookloom-optim-extra",
+        "LinearToZero": "hookloom-optim-extra",
+        "CosineHold": "hookloom-optim-extra",
+        "Sequential": "hookloom-optim-extra",
+        "Plateau": "hookloom-optim-extra",
+        "torch": "hookloom-optim-extra",
     },
     "momentum_updaters": {
         "step": "hookloom-optim-extra",
@@ -24,7 +32,12 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     "hooks": {
         "TensorboardLoggerHook": "hookloom-loggers",
         "EMAHook": "hookloom-hooks",
+        "EarlyStoppingHook": "hookloom-hooks",
         "EmptyCacheHook": "hookloom-hooks",
+        "GradientMonitorHook": "hookloom-hooks",
+        "NumClassCheckHook": "hookloom-hooks",
+        "PreciseBNHook": "hookloom-hooks",
+        "ProfilerHook": "hookloom-hooks",
         "SyncBuffersHook": "hookloom-hooks",
     },
 }

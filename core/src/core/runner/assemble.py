@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DataLoader
 
+from core.config.sections.evaluation import PATH as EVALUATION
 from core.data.dataset import build_dataset
 from core.data.failures import WorkerSetup
 from core.data.loader import build_dataloader, close_loader, end_workers
 from core.distributed.env import get_dist_info
-from core.hooks.iter_timer import IterTimerHook
-from core.hooks.sampler_seed import DistSamplerSeedHook
 from core.optim.build import build_optimizer, is_several
 from core.runner.base import BaseRunner
+from core.runner.hook_plan import planned_hooks
 
 if TYPE_CHECKING:
     from core.config.recipe import Recipe
@@ -31,14 +31,23 @@ class Assembly:
         device: where the model lives.
         seed: what data order and augmentation depend on.
         logger: the run's logger.
+        world_size: how many processes train together; None for those of the process group.
         deaf: whether loader workers leave signals that tell the run to end to this process.
     """
 
     def __init__(
-        self, config: RunConfig, device: torch.device, seed: int, logger: logging.Logger, *, deaf: bool = False
+        self,
+        config: RunConfig,
+        device: torch.device,
+        seed: int,
+        logger: logging.Logger,
+        world_size: int | None = None,
+        *,
+        deaf: bool = False,
     ) -> None:
         self.config, self.device, self.seed, self.logger = config, device, seed, logger
         self.deaf = deaf
+        self.world_size = get_dist_info()[1] if world_size is None else world_size
         self._loaders: list[DataLoader[Any]] = []
 
     def close(self, *, hurry: bool = False) -> None:
@@ -109,21 +118,25 @@ class Assembly:
         return self.loader(split, build_dataset(recipes, test_mode=True), training=False)
 
     def optimizer(self, model: torch.nn.Module) -> Any:
-        """Build the optimizer or optimizers, with the learning rate scaled if the config asks for it."""
-        section = self.config.optimizer
-        if section is None:
+        """Build the optimizer or optimizers."""
+        section = self.optimizer_section()
+        return None if section is None else build_optimizer(model, section)
+
+    def optimizer_section(self) -> Mapping[str, Any] | None:
+        """Return the table of the optimizer or optimizers, the learning rate scaled if the config asks for it."""
+        if self.config.optimizer is None:
             return None
         scale = self._lr_scale()
-        raw: Mapping[str, Any] = section.raw
+        raw: Mapping[str, Any] = self.config.optimizer.raw
         if scale != 1:
             raw = {n: _scaled(o, scale) for n, o in raw.items()} if is_several(raw) else _scaled(raw, scale)
-        return build_optimizer(model, raw)
+        return raw
 
     def _lr_scale(self) -> float:
         section = self.config.auto_scale_lr
         if section is None or not section.enable or not section.base_batch_size:
             return 1
-        total = self.config.data.samples_per_gpu * get_dist_info()[1]
+        total = self.config.data.samples_per_gpu * self.world_size
         scale = total / section.base_batch_size
         self.logger.info(
             "auto_scale_lr: the lr was chosen for batches of %d; this run's hold %d, so it is multiplied by %g",
@@ -135,29 +148,10 @@ class Assembly:
 
     def register_hooks(self, runner: BaseRunner, *, validate: bool) -> None:
         """Register the hooks of all sections in MMCV's order."""
-        config = self.config
-        for recipe in (
-            config.lr_config,
-            config.momentum_config,
-            config.optimizer_config,
-            config.checkpoint_config,
-        ):
-            _register(runner, recipe)
-        runner.register_hook(IterTimerHook(), "LOW")
-        for recipe in config.log_config.hooks:
-            _register(runner, recipe)
-        for recipe in config.custom_hooks:
-            _register(runner, recipe)
-        runner.register_hook(DistSamplerSeedHook())
-        evaluation = config.evaluation if get_dist_info()[1] == 1 else config.dist_evaluation
-        if validate and evaluation is not None and config.data.val:
-            _register(runner, evaluation, dataloader=self.eval_loader("val"))
-
-
-def _register(runner: BaseRunner, recipe: Recipe | None, **injected: Any) -> None:
-    if recipe is not None:
-        priority = "NORMAL" if recipe.priority is None else recipe.priority
-        runner.register_hook(recipe.build(**injected), priority, recipe.component.provider)
+        for recipe in planned_hooks(self.config, validate=validate, several=get_dist_info()[1] > 1):
+            injected = {"dataloader": self.eval_loader("val")} if recipe.path == EVALUATION else {}
+            priority = "NORMAL" if recipe.priority is None else recipe.priority
+            runner.register_hook(recipe.build(**injected), priority, recipe.component.provider)
 
 
 def _scaled(options: Mapping[str, Any], scale: float) -> dict[str, Any]:

@@ -95,12 +95,14 @@ class BaseRunner(HookRegistration, ABC):
         self.writer = Writer()
         self.in_step = False  # whether all processes of the group are known to call the same hooks
         self.interruption: Interruption | None = None  # asked at the end of each iteration
+        self.metrics: dict[str, Any] = {}  # what the latest evaluation answered
         self._rank, self._world_size = get_dist_info()
         self._epoch = self._iter = self._inner_iter = 0
         self._max_epochs, self._max_iters = max_epochs, max_iters
         self._stepped = False  # whether the model has seen the batch of the current iteration
         self._running = False
         self.began_at = 0  # how many iterations were done when the run began
+        self._stop_reason: str | None = None
         self._resumed: dict[str, Any] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -173,6 +175,29 @@ class BaseRunner(HookRegistration, ABC):
         yield
 
     @property
+    def stop_reason(self) -> str | None:
+        """Why the run under way, or the last one, ends before its full length; None if it does not."""
+        return self._stop_reason
+
+    def stop(self, reason: str) -> None:
+        """End the run before its full length, as a success: `on_stop`, `after_run` and `teardown` follow.
+
+        The epoch under way, on an iteration-based runner the iteration, is finished. Of several processes
+        all must call this at the same point. Of several calls the first counts.
+
+        Args:
+            reason: goes into the log.
+
+        Raises:
+            RunStateError: if no run is under way.
+        """
+        if not self._running:
+            raise RunStateError(f"no run is under way that could be stopped: {reason}")
+        if self._stop_reason is None:
+            self._stop_reason = reason
+            self.logger.info("the run is stopped: %s", reason)
+
+    @property
     def completed_iters(self) -> int:
         """How many training iterations are done, the one whose hooks are running included."""
         return self._iter + self._stepped
@@ -221,6 +246,7 @@ class BaseRunner(HookRegistration, ABC):
         if self._running:
             raise RunStateError("this runner is running already")
         self._running = True
+        self._stop_reason = None
         error: BaseException | None = None
         try:
             if self._resumed:
@@ -361,6 +387,8 @@ class BaseRunner(HookRegistration, ABC):
         self.meta = {**(self.meta or {}), **meta}
         self.meta.setdefault("hook_msgs", {})
         self._resumed = dict(saved)
+        if self._running:  # a hook resumes in its `before_run`
+            state.apply(self, self._resumed)
         self.logger.info("resumed epoch %d, iter %d", self.epoch, self.iter)
 
     def _take_counters(self, meta: Mapping[str, Any], saved: Mapping[str, Any]) -> None:

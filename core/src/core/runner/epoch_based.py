@@ -51,6 +51,8 @@ class EpochBasedRunner(BaseRunner):
         self.data_batch = None
         self._between = True
         self.call_hook("after_train_epoch")
+        if self._stop_reason is not None:
+            self.call_hook("on_stop")
         self._between = False
         self._epoch += 1
 
@@ -77,6 +79,8 @@ class EpochBasedRunner(BaseRunner):
             self.call_hook("after_val_iter")
         self.data_batch = None
         self.call_hook("after_val_epoch")
+        if self._stop_reason is not None:
+            self.call_hook("on_stop")
 
     def run(
         self,
@@ -108,10 +112,10 @@ class EpochBasedRunner(BaseRunner):
                 self._know_length(loader)
         self._announce(workflow, f"{self._max_epochs} epochs")
         self.begin()
-        while self._epoch < self._max_epochs:
+        while self._epoch < self._max_epochs and self._stop_reason is None:
             for (mode, epochs), loader in zip(workflow, data_loaders, strict=True):
                 for _ in range(epochs):
-                    if mode == "train" and self._epoch >= self._max_epochs:
+                    if self._stop_reason is not None or (mode == "train" and self._epoch >= self._max_epochs):
                         break
                     getattr(self, mode)(loader, **kwargs)
         self.call_hook("after_run")
@@ -179,6 +183,7 @@ class EpochBasedRunner(BaseRunner):
         inside = self._stepped
         if inside and filename_tmpl == EPOCH_TEMPLATE:
             filename_tmpl = "iter_{}.pth"
-        number = self.completed_iters if inside else self._epoch + 1
-        epoch = self.position()["epoch"] if inside else self._epoch + 1
+        done = self._epoch if self.mode == "val" else self._epoch + 1  # a validation follows what is counted
+        number = self.completed_iters if inside else done
+        epoch = self.position()["epoch"] if inside else done
         return self._save(out_dir, filename_tmpl.format(number), save_optimizer, meta, create_symlink, epoch)

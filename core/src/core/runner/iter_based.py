@@ -39,7 +39,9 @@ class IterBasedRunner(BaseRunner):
         self.run_iter(data_batch, train_mode=True, **kwargs)
         self._stepped = True
         self.call_hook("after_train_iter")
-        if self.interruption is not None:
+        if self._stop_reason is not None:
+            self.call_hook("on_stop")
+        elif self.interruption is not None:
             self.interruption.at_iteration(self)
         self._stepped = False
         self.data_batch = None
@@ -61,6 +63,8 @@ class IterBasedRunner(BaseRunner):
         self.call_hook("before_val_iter")
         self.run_iter(data_batch, train_mode=False, **kwargs)
         self.call_hook("after_val_iter")
+        if self._stop_reason is not None:
+            self.call_hook("on_stop")
         self.data_batch = None
         self._inner_iter += 1
 
@@ -98,12 +102,12 @@ class IterBasedRunner(BaseRunner):
         self._announce(workflow, f"{self._max_iters} iterations")
         self.begin()
         self.call_hook("before_epoch")
-        while self._iter < self._max_iters:
+        while self._iter < self._max_iters and self._stop_reason is None:
             for (mode, iterations), loader in zip(workflow, loaders, strict=True):
                 self._inner_iter = 0
                 step = getattr(self, mode)
                 for _ in range(iterations):
-                    if mode == "train" and self._iter >= self._max_iters:
+                    if self._stop_reason is not None or (mode == "train" and self._iter >= self._max_iters):
                         break
                     step(loader, **kwargs)
         self.call_hook("after_epoch")
@@ -117,6 +121,11 @@ class IterBasedRunner(BaseRunner):
                 if "loader" in self._resumed:
                     loader.load_state_dict(self._resumed["loader"])
                 return
+
+    def _take_counters(self, meta: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+        super()._take_counters(meta, saved)
+        if self._running and self._train_loader is not None and "loader" in saved:
+            self._train_loader.load_state_dict(saved["loader"])
 
     def position(self) -> dict[str, Any]:
         """Return completed passes over the training loader, and how far the one under way has come."""

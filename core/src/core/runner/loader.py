@@ -63,6 +63,11 @@ class IterLoader:
         self._batches: Iterator[Any] | None = None
 
     @property
+    def dataloader(self) -> Any:
+        """The loader of one epoch."""
+        return self._dataloader
+
+    @property
     def epoch(self) -> int:
         """How often the loader was read to its end."""
         return self._epoch

@@ -75,8 +75,8 @@ class LogBuffer:
             weights = self.n_history[name]
             # numpy's order of summation, to the last bit what MMCV logs.
             last, counts = np.array(values[-n:]), np.array(weights[-n:])
-            total = np.sum(counts)
-            self.output[name] = float(np.sum(last * counts) / total) if total else float("nan")
+            total = np.add.reduce(counts)
+            self.output[name] = float(np.add.reduce(last * counts) / total) if total else float("nan")
             if n and self._window:
                 keep = max(n, self._window)
                 del values[:-keep], weights[:-keep]
@@ -84,16 +84,20 @@ class LogBuffer:
 
     def _fetch(self) -> None:
         """Turn all tensors of the history into numbers, in one transfer per device."""
-        waiting: dict[torch.device, list[tuple[list[Any], int, torch.Tensor]]] = {}
+        waiting: dict[torch.device, list[tuple[list[Any], int]]] = {}
         for values in self.val_history.values():
             for place in range(len(values) - 1, -1, -1):
                 value = values[place]
-                if isinstance(value, torch.Tensor):
-                    waiting.setdefault(value.device, []).append((values, place, value))
-                elif type(value) is float:
+                if type(value) is float:
                     break  # what stands before a number was fetched earlier
+                if isinstance(value, torch.Tensor):
+                    if value.is_cpu:
+                        values[place] = value.item()
+                    else:
+                        waiting.setdefault(value.device, []).append((values, place))
         for entries in waiting.values():
-            for (values, place, _), number in zip(entries, _numbers([one for _, _, one in entries]), strict=True):
+            numbers = _numbers([values[place] for values, place in entries])
+            for (values, place), number in zip(entries, numbers, strict=True):
                 values[place] = number
 
 

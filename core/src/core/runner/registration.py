@@ -53,10 +53,14 @@ class HookRegistration:
         self.hook_manager.register(hook, priority, provider)
 
     def register_hook_from_cfg(self, hook_cfg: Mapping[str, Any]) -> None:
-        """Build a hook from a dict with `type`, its options and perhaps `priority` (default NORMAL), and add it."""
+        """Build a hook from a dict with `type`, its options and perhaps `priority`, and add it.
+
+        Without one, the hook's own `default_priority` counts, which is NORMAL unless its class says otherwise.
+        """
         options = dict(hook_cfg)
-        priority = options.pop("priority", "NORMAL")
-        self.register_hook(build_from_cfg(options, HOOKS), priority)
+        own = {"priority": options.pop("priority")} if "priority" in options else {}
+        hook = build_from_cfg(options, HOOKS)
+        self.register_hook(hook, **{"priority": getattr(hook, "default_priority", "NORMAL"), **own})
 
     def register_lr_hook(self, lr_config: Section) -> None:
         """Add the LR updater, priority VERY_HIGH; a dict names it by `policy`."""
@@ -102,14 +106,14 @@ class HookRegistration:
             self.register_hook(entry, "VERY_LOW")
 
     def register_custom_hooks(self, custom_config: Section | list[Section]) -> None:
-        """Add the user's own hooks: one or a list of dicts (with `priority`) or hooks (NORMAL)."""
+        """Add the user's own hooks: one or a list of dicts (perhaps with `priority`) or hooks."""
         if custom_config is None:
             return
         for entry in custom_config if isinstance(custom_config, (list, tuple)) else [custom_config]:
             if isinstance(entry, Mapping):
                 self.register_hook_from_cfg(entry)
             else:
-                self.register_hook(entry, "NORMAL")
+                self.register_hook(entry, getattr(entry, "default_priority", "NORMAL"))
 
     def register_training_hooks(
         self,

@@ -96,3 +96,17 @@ def _spread(option: str, value: Any, name: str, optimizer: Any) -> list[float]:
     if not isinstance(value, (list, tuple)) or len(value) != count:
         raise OptionError(f"{option} must be a list of {count} numbers, one for each group of {name}, got {value!r}")
     return list(value)
+
+
+def one_minimum(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Validate `min_lr_ratio`: None, or a number from 0 where `min_lr` is not given.
+
+    Raises:
+        OptionError: if it is anything else, or both are given.
+    """
+    if value is None:
+        return
+    if not is_number(value) or value < 0:
+        raise OptionError(f"min_lr_ratio must be a number from 0, got {value!r}")
+    if instance.min_lr:
+        raise OptionError("only one of min_lr and min_lr_ratio can be given")

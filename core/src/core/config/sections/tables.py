@@ -20,11 +20,14 @@ class CustomImports:
 
 @frozen
 class AutoScaleLr:
-    """The batch size that the optimizer's lr was chosen for.
+    """The batch size that the optimizer's lr was chosen for; the lr grows in proportion to the real one.
+
+    lr = optimizer.lr * data.samples_per_gpu * processes / base_batch_size, as in MMDetection, which takes no
+    account of gradient accumulation (Goyal et al., Accurate, Large Minibatch SGD, 2017, arXiv 1706.02677)
 
     Args:
-        enable: whether the lr is scaled to the total batch size of this run.
-        base_batch_size: that batch size.
+        enable: whether the lr is scaled.
+        base_batch_size: the samples, on all devices together, of an iteration that the lr was chosen for.
     """
 
     enable: bool = False

@@ -1,0 +1,1 @@
+"""Drawing schedules and logs, for the command line; a run imports nothing of it."""

@@ -1,0 +1,281 @@
+"""The learning rate and momentum that a config will give every parameter group, found by a run without its model."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from attrs import frozen
+
+from core.data.dataset import build_dataset
+from core.hooks.points import implementation
+from core.hooks.schedule import ScheduleHook
+from core.lr.base import LrUpdaterHook
+from core.momentum.base import MomentumUpdaterHook
+from core.optim.build import constructor_of, is_several, part_of
+from core.plots.chart import Chart, Curve, Panel, PlotError
+from core.plots.groups import Group, as_table, groups_of
+from core.runner.assemble import Assembly
+from core.runner.hook_plan import planned_hooks
+
+if TYPE_CHECKING:
+    from core.config.recipe import Recipe
+    from core.config.schema import RunConfig
+
+# More positions than this cannot be told apart in a picture.
+POSITIONS = 2000
+# What an updater overrides if groups with one base value may have different values.
+_PER_GROUP: dict[type, tuple[str, ...]] = {
+    LrUpdaterHook: ("before_run", "get_regular_lr", "get_warmup_lr", "_set_lr"),
+    MomentumUpdaterHook: ("before_run", "get_regular_momentum", "get_warmup_momentum", "_set_momentum"),
+}
+_QUIET = logging.Logger("core.plots", level=logging.CRITICAL)
+
+Values = tuple[float | None, ...]
+
+
+@frozen
+class PlotOptions:
+    """How a schedule is drawn.
+
+    Args:
+        title: of the chart.
+        iters_per_epoch: iterations of an epoch; None builds the training dataset and asks it.
+        world_size: processes that would train together.
+        axis: `epoch` or `iter`; None follows the runner.
+        each: whether every parameter has a row of its own.
+    """
+
+    title: str
+    iters_per_epoch: int | None = None
+    world_size: int = 1
+    axis: str | None = None
+    each: bool = False
+
+
+def schedule_chart(config: RunConfig, options: PlotOptions) -> Chart:
+    """Draw what a config's schedule does to every distinct parameter group.
+
+    The model is built, since the groups are made of its parameters, but not initialised: weights that
+    `init_weights` would download stay where they are. Nothing is trained.
+
+    Args:
+        config: the checked config.
+        options: how.
+
+    Raises:
+        PlotError: if there is no optimizer, or the length of an epoch cannot be told.
+    """
+    if config.runner is None or config.model is None or config.optimizer is None:
+        raise PlotError("there is nothing to draw: the config has no optimizer, no model or no runner")
+    notes = _Notes()
+    parts = Assembly(config, torch.device("cpu"), 0, notes.logger, options.world_size)
+    try:
+        groups, optimizer = _optimizers(parts, config)
+        per_epoch = _epoch(parts, config, options, notes)
+        updaters = list(_updaters(config, notes))
+        curves = _curves(config, optimizer, updaters, per_epoch)
+    finally:
+        parts.close()
+    return _chart(config, options, groups, curves, per_epoch, tuple(notes.said))
+
+
+class _Notes(logging.Handler):
+    """Sentences about what was assumed; what the parts of a run log is among them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self.logger = logging.Logger("core.plots", level=logging.INFO)
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+def _optimizers(parts: Assembly, config: RunConfig) -> tuple[list[Group], Any]:
+    """Build the optimizer or optimizers, and describe their groups, in the order in which hooks see them."""
+    model = config.model.build() if config.model is not None else None
+    if not isinstance(model, torch.nn.Module):
+        raise PlotError(f"the model is a {type(model).__name__}, no torch.nn.Module")
+    section: Mapping[str, Any] = parts.optimizer_section() or {}
+    if not is_several(section):
+        constructor = constructor_of(section)
+        optimizer = constructor(model)
+        return groups_of(optimizer, model, constructor, ""), optimizer
+    groups, optimizers = [], {}
+    for name, one in section.items():
+        constructor, part = constructor_of(one), part_of(model, name)
+        optimizers[name] = constructor(part)
+        groups += groups_of(optimizers[name], part, constructor, name)
+    return groups, optimizers
+
+
+def _epoch(parts: Assembly, config: RunConfig, options: PlotOptions, notes: _Notes) -> int:
+    """Return the iterations of an epoch; on an iteration runner they matter to nobody."""
+    if options.iters_per_epoch is not None:
+        return options.iters_per_epoch
+    if config.runner is not None and config.runner.kind == "iter":
+        return config.runner.max_iters or 1
+    try:
+        loader = parts.loader("train", build_dataset(config.data.train), training=True)
+        batches, samples = len(loader), len(loader.dataset)  # type: ignore[arg-type]
+    except Exception as error:  # whatever the user's dataset raises where its files are not
+        raise PlotError(
+            f"the training dataset cannot be asked how long an epoch is ({type(error).__name__}: {error}); "
+            "--iters-per-epoch N says it"
+        ) from error
+    how = f"{samples} samples in batches of {config.data.samples_per_gpu}"
+    if options.world_size > 1:
+        share = math.ceil(len(loader.sampler) / options.world_size)  # type: ignore[arg-type]
+        drop = config.data.loader("train").get("drop_last", False)
+        batches = max((math.floor if drop else math.ceil)(share / config.data.samples_per_gpu), 1)
+        how += f" on each of {options.world_size} processes"
+    notes.said.append(f"an epoch has {batches} iterations: {how}")
+    return batches
+
+
+def _updaters(config: RunConfig, notes: _Notes) -> Iterator[tuple[Recipe, ScheduleHook]]:
+    """Build the hooks that set learning rates and momenta."""
+    for recipe in planned_hooks(config):
+        target: Any = recipe.component.target
+        is_ready = not inspect.isclass(target) and not recipe.given
+        if not is_ready and not (inspect.isclass(target) and issubclass(target, ScheduleHook)):
+            continue
+        hook = recipe.build()
+        if isinstance(hook, ScheduleHook):
+            if implementation(hook, "after_evaluation"):
+                notes.said.append(
+                    f"{recipe.name} follows evaluations, which only a run has: drawn as if there were none"
+                )
+            yield recipe, hook
+
+
+@frozen
+class _Curves:
+    """What a run without its model shows.
+
+    Args:
+        at: iterations, counted from 0.
+        lr: by group the learning rate at each of them.
+        momentum: by group the momentum, or first beta, or None, at each of them.
+    """
+
+    at: list[int]
+    lr: list[Values]
+    momentum: list[Values]
+
+
+class _Sampler:
+    """The hook that reads all groups at so many iterations of a run."""
+
+    def __init__(self, optimizer: Any, total: int) -> None:
+        members = optimizer.values() if isinstance(optimizer, dict) else [optimizer]
+        self.groups = [group for member in members for group in member.param_groups]
+        self.every, self.last = max(1, total // POSITIONS), total - 1
+        self.rows: list[tuple[int, list[float], list[float | None]]] = []
+
+    def before_train_iter(self, runner: Any) -> None:
+        if runner.iter % self.every == 0 or runner.iter == self.last:
+            lrs = [float(group["lr"]) for group in self.groups]
+            self.rows.append((runner.iter, lrs, [_momentum(group) for group in self.groups]))
+
+
+def _momentum(group: Mapping[str, Any]) -> float | None:
+    if "betas" in group and "momentum" not in group:
+        return float(group["betas"][0])
+    return float(group["momentum"]) if "momentum" in group else None
+
+
+def _curves(config: RunConfig, optimizer: Any, updaters: list[tuple[Recipe, ScheduleHook]], per_epoch: int) -> _Curves:
+    """Run the updaters over the whole run, in the config's own runner with its model left out."""
+    if config.runner is None:
+        raise PlotError("the config has no runner")
+    place = None
+    if all(_alike(hook) for _, hook in updaters):
+        optimizer, place = _distinct(optimizer)
+    runner = config.runner.recipe.build(
+        model=torch.nn.Module(), optimizer=optimizer, work_dir=None, logger=_QUIET, meta={}
+    )
+    runner.run_iter = lambda *_, **__: None
+    for recipe, hook in updaters:
+        runner.register_hook(hook, "NORMAL" if recipe.priority is None else recipe.priority)
+    total = (config.runner.max_iters or 0) if config.runner.kind == "iter" else per_epoch * (config.runner.length or 0)
+    sampler = _Sampler(optimizer, total)
+    runner.register_hook(sampler, "LOWEST")
+    runner.run([range(per_epoch)], [("train", 1)])
+    if not sampler.rows:
+        raise PlotError("there is nothing to draw: the run has no iterations")
+    at, lrs, momenta = (list(column) for column in zip(*sampler.rows, strict=True))
+    by_group, by_group_momentum = list(zip(*lrs, strict=True)), list(zip(*momenta, strict=True))
+    if place is not None:
+        by_group, by_group_momentum = [by_group[one] for one in place], [by_group_momentum[one] for one in place]
+    return _Curves(at, by_group, by_group_momentum)
+
+
+def _alike(hook: ScheduleHook) -> bool:
+    """Tell whether an updater gives groups with the same base values the same values, whatever their place."""
+    for base, names in _PER_GROUP.items():
+        if isinstance(hook, base):
+            return all(getattr(type(hook), name) is getattr(base, name) for name in names)
+    return False
+
+
+def _distinct(optimizer: Any) -> tuple[Any, list[int]]:
+    """Return the optimizers with one of each kind of group, and for every group the place of its kind."""
+    members = optimizer if isinstance(optimizer, dict) else {"": optimizer}
+    kinds: dict[Any, int] = {}
+    places, reduced = [], {}
+    for name, member in members.items():
+        reduced[name] = copy.copy(member)
+        reduced[name].param_groups = []
+        for group in member.param_groups:
+            kind = (name, float(group["lr"]), _momentum(group))
+            if kind not in kinds:
+                kinds[kind] = len(kinds)
+                reduced[name].param_groups.append(group)
+            places.append(kinds[kind])
+    return (reduced if isinstance(optimizer, dict) else reduced[""]), places
+
+
+def _chart(
+    config: RunConfig,
+    options: PlotOptions,
+    groups: list[Group],
+    curves: _Curves,
+    per_epoch: int,
+    notes: tuple[str, ...],
+) -> Chart:
+    numbers: dict[Any, int] = {}
+    follows = [
+        numbers.setdefault((group.optimizer, *pair), len(numbers) + 1)
+        for group, *pair in zip(groups, curves.lr, curves.momentum, strict=True)
+    ]
+    by_epoch = options.axis == "epoch" or (
+        options.axis is None and config.runner is not None and config.runner.kind == "epoch"
+    )
+    x = [at / per_epoch for at in curves.at] if by_epoch else list(map(float, curves.at))
+    panels = []
+    for title, values in (("lr", curves.lr), ("momentum", curves.momentum)):
+        lines: dict[Values, list[int]] = {}
+        for number, one in zip(follows, values, strict=True):
+            if one[0] is not None and number not in lines.setdefault(one, []):
+                lines[one].append(number)
+        drawn = [_curve(x, one, used, groups, follows) for one, used in lines.items() if used]
+        if drawn:
+            panels.append(Panel(title, tuple(drawn)))
+    table = as_table(groups, follows, each=options.each)
+    return Chart(options.title, "epoch" if by_epoch else "iteration", tuple(panels), notes, table)
+
+
+def _curve(x: list[float], values: Values, used: list[int], groups: list[Group], follows: list[int]) -> Curve:
+    count = sum(len(group.names) for group, number in zip(groups, follows, strict=True) if number in used)
+    owners = sorted({group.optimizer for group, number in zip(groups, follows, strict=True) if number in used} - {""})
+    name = ", ".join(map(str, used))
+    label = f"{name} ({', '.join([*owners, f'{count} parameters' if count != 1 else '1 parameter'])})"
+    return Curve(label, x, [value for value in values if value is not None], name=name)
