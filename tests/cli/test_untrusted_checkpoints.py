@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import torch
 
+from core.checkpoint import record_checkpoint
+
 SHORT = ("--cfg-options", "runner.max_epochs=1")
 LONGER = ("--cfg-options", "runner.max_epochs=2")
 
@@ -71,11 +73,52 @@ def test_code_in_a_checkpoint_is_not_run(
     assert not list(tmp_path.glob("v/*.pth"))
 
 
+@pytest.mark.parametrize("value", ["1", "y", "true"])
+def test_torchs_environment_variable_is_no_door(
+    command: Any, trained: dict[str, Any], tmp_path: Path, monkeypatch: Any, value: str
+) -> None:
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", value)
+    trained["meta"]["extra"] = Touch(tmp_path / "touched")
+    torch.save(trained, tmp_path / "evil.pth")
+    for arguments in (("run", "config.py", "--load-from", "evil.pth"), ("checkpoint", "inspect", "evil.pth")):
+        code, _, err = command(*arguments)
+        assert (code, "mkdir" in err) == (2, True), err
+    assert not (tmp_path / "touched").exists()
+
+
+def test_a_fitting_checksum_is_no_door(command: Any, trained: dict[str, Any], tmp_path: Path) -> None:
+    """Whoever can write the file can write the list beside it too."""
+    assert command("run", "config.py", "--work-dir", "w", "--auto-resume", "--no-validate", *LONGER)[0] == 0
+    evil = tmp_path / "w" / "epoch_2.pth"
+    saved = torch.load(evil, weights_only=True)
+    saved["meta"]["extra"] = Touch(tmp_path / "touched")
+    torch.save(saved, evil)
+    record_checkpoint(evil, 6)
+    code, out, _ = command("checkpoint", "verify", "w")
+    assert code == 2
+    (line,) = (line for line in out.splitlines() if line.startswith("epoch_2.pth"))
+    assert "BAD" in line
+    assert "mkdir" in line
+    longest = ("--work-dir", "w", "--auto-resume", "--no-validate", "--cfg-options", "runner.max_epochs=3")
+    code, _, err = command("run", "config.py", *longest)
+    assert code == 0
+    assert "checkpoint skipped: checkpoint" in err
+    assert "holds what only running its code could make (posix.mkdir); it was not run" in err
+    assert "resumed epoch 1, iter 3" in err, "the one before is taken"
+    for name in ("epoch_1.pth", "best_score_epoch_1.pth", "epoch_3.pth", "epoch_2.pth"):
+        torch.save(saved, tmp_path / "w" / name)
+        record_checkpoint(tmp_path / "w" / name, 6)
+    code, _, err = command("run", "config.py", *longest)
+    assert (code, "nothing to resume from" in err, "posix.mkdir" in err) == (2, True, True), err
+    assert not (tmp_path / "touched").exists()
+
+
 def test_trust_is_the_users_word(command: Any, trained: dict[str, Any], tmp_path: Path) -> None:
     trained["meta"]["extra"] = Touch(tmp_path / "touched")
     torch.save(trained, tmp_path / "known.pth")
     code, _, err = command("run", "config.py", "--test", "known.pth", "--trust-checkpoint")
     assert code == 0, err
+    assert "checkpoint 'known.pth' is trusted: it is unpickled whole, and any code in it runs" in err
     assert (tmp_path / "touched").exists()
     (tmp_path / "touched").rmdir()
     assert command("run", "config.py", "--test", "known.pth")[0] == 2, "trust ends with its command"

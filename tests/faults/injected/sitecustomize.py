@@ -1,9 +1,10 @@
-"""Lets a process die, or run out of space, at one chosen write, fsync, rename, link or unlink of a checkpoint.
+"""Lets a process die, or be refused, at one chosen open, write, fsync, rename, link or unlink of a checkpoint.
 
 Python imports a module of this name by itself where PYTHONPATH leads to it. FAULTS holds JSON: `kill_at` is the number
 of the operation, from 1, before which the process is killed; `fail_at` that from which on each raises `errno`; `torn`
 whether the half of a write that is killed still reaches the disk; `links` false where none can be made; `log` a file
-that takes the name of every operation. Only files of checkpoints count, and their list.
+that takes the name of every operation. Only files of checkpoints count, and their list. `on` names the process of a
+group that is meant.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ class Faults:
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
         self.count = 0
-        self.before: Callable[[], object] | None = None
         self.opened = builtins.open
 
     def step(self, name: str, path: Any, torn: Callable[[], object] | None = None) -> None:
         """Count an operation, and do what is planned for it."""
         self.count += 1
+        if str(self.plan.get("on", "")) not in ("", os.environ.get("RANK", "")):
+            return
         if self.plan.get("log"):
             with self.opened(self.plan["log"], "a") as log:
                 log.write(f"{name} {os.path.basename(str(path))}\n")
@@ -60,6 +62,7 @@ def install(plan: dict[str, Any]) -> Faults:
 
     def opened(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
         if "b" in mode and set(mode) & set("wxa") and watched(file):
+            faults.step("open", file)
             return io.BufferedWriter(Raw(file, mode.replace("b", "")))
         return faults.opened(file, mode, *arguments, **options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import pickle
 import re
 from collections.abc import Iterator
@@ -56,6 +57,10 @@ def read_checkpoint(source: str | Path, map_location: Any = "cpu", *, trust: boo
     if not path.exists():
         raise CheckpointError(f"checkpoint {name!r} does not exist")
     trust = trust or bool(_trusted)
+    if trust:
+        logging.getLogger("core").warning(
+            "checkpoint %r is trusted: it is unpickled whole, and any code in it runs", name
+        )
     try:
         check_archive(path, name, trusted=trust)
         content = _load(path, name, _where if map_location is None else map_location, trust)

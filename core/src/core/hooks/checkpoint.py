@@ -114,11 +114,11 @@ class CheckpointHook(Hook):
         """Save the end of a run that is stopped, what led to it included: a file of before is written over."""
         if not self.save_last:
             return
-        unit = "iterations" if runner.max_epochs is None else "epochs"
-        number = (runner.iter if runner.max_epochs is None else runner.epoch) + (runner.mode == "train")
-        runner.logger.info("Saving checkpoint at %d %s", number, unit)
-        default = "iter_{}.pth" if runner.max_epochs is None else "epoch_{}.pth"
-        self._save(runner, number, self.args.get("filename_tmpl", default))
+        by_epoch = runner.max_epochs is not None
+        number = (runner.epoch if by_epoch else runner.iter) + (runner.mode == "train")
+        runner.logger.info("Saving checkpoint at %d %s", number, "epochs" if by_epoch else "iterations")
+        template = "epoch_{}.pth" if by_epoch else "iter_{}.pth"
+        self._save(runner, number, str(self.args.get("filename_tmpl", template)))
 
     def teardown(self, runner: Runner) -> None:
         """Wait for what is written behind the training, also after a failure.

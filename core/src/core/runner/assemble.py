@@ -46,8 +46,8 @@ class Assembly:
         deaf: bool = False,
     ) -> None:
         self.config, self.device, self.seed, self.logger = config, device, seed, logger
-        self.world_size = get_dist_info()[1] if world_size is None else world_size
         self.deaf = deaf
+        self.world_size = get_dist_info()[1] if world_size is None else world_size
         self._loaders: list[DataLoader[Any]] = []
 
     def close(self, *, hurry: bool = False) -> None:

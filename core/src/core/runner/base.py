@@ -92,17 +92,17 @@ class BaseRunner(HookRegistration, ABC):
         self.data_loader: Any = None
         self.outputs: Any = None
         self.log_buffer = LogBuffer()
-        self.metrics: dict[str, Any] = {}  # what the latest evaluation answered
         self.writer = Writer()
         self.in_step = False  # whether all processes of the group are known to call the same hooks
         self.interruption: Interruption | None = None  # asked at the end of each iteration
+        self.metrics: dict[str, Any] = {}  # what the latest evaluation answered
         self._rank, self._world_size = get_dist_info()
         self._epoch = self._iter = self._inner_iter = 0
         self._max_epochs, self._max_iters = max_epochs, max_iters
         self._stepped = False  # whether the model has seen the batch of the current iteration
         self._running = False
-        self._stop_reason: str | None = None
         self.began_at = 0  # how many iterations were done when the run began
+        self._stop_reason: str | None = None
         self._resumed: dict[str, Any] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -160,6 +160,21 @@ class BaseRunner(HookRegistration, ABC):
         return self._max_iters
 
     @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._running
+
+    @property
+    def past_the_step(self) -> bool:
+        """Whether what goes on now, such as an evaluation, is not training."""
+        return self._stepped or self.mode == "val"
+
+    @contextmanager
+    def at_last_iteration(self) -> Iterator[None]:
+        """Stand, for a block of code, where the last iteration ended, though the next batch was asked for."""
+        yield
+
+    @property
     def stop_reason(self) -> str | None:
         """Why the run under way, or the last one, ends before its full length; None if it does not."""
         return self._stop_reason
@@ -181,21 +196,6 @@ class BaseRunner(HookRegistration, ABC):
         if self._stop_reason is None:
             self._stop_reason = reason
             self.logger.info("the run is stopped: %s", reason)
-
-    @property
-    def running(self) -> bool:
-        """Whether a run is under way."""
-        return self._running
-
-    @property
-    def past_the_step(self) -> bool:
-        """Whether what goes on now, such as an evaluation, is not training."""
-        return self._stepped or self.mode == "val"
-
-    @contextmanager
-    def at_last_iteration(self) -> Iterator[None]:
-        """Stand, for a block of code, where the last iteration ended, though the next batch was asked for."""
-        yield
 
     @property
     def completed_iters(self) -> int:

@@ -41,7 +41,7 @@ class IterBasedRunner(BaseRunner):
         self.call_hook("after_train_iter")
         if self._stop_reason is not None:
             self.call_hook("on_stop")
-        if self.interruption is not None:
+        elif self.interruption is not None:
             self.interruption.at_iteration(self)
         self._stepped = False
         self.data_batch = None
