@@ -40,7 +40,7 @@ def install_all(session: nox.Session, *more: str, constraints: tuple[str, ...] =
 def tests(session: nox.Session) -> None:
     """Run all tests; arguments go to pytest."""
     install_all(session)
-    session.run("pytest", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", "-n", "2", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session

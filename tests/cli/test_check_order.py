@@ -76,7 +76,7 @@ def test_the_table(command: Any) -> None:
     assert "50 NORMAL Around (around all others) ordering custom_hooks[1]" in lines
     assert "70 LOW IterTimerHook hookloom-core 0.1.0" in lines
     assert "45 StopAfterEpoch small custom_hooks[0]" in " ".join(lines)
-    assert lines[-2].startswith("teardown 100 LOWEST Last ordering custom_hooks[2]")
+    assert "teardown 100 LOWEST Last ordering custom_hooks[2]" in lines
 
 
 @pytest.mark.usefixtures("ordering")

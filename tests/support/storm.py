@@ -127,7 +127,7 @@ class Job:
         one, other = (torch.load(folder / "latest.pth", weights_only=True) for folder in (self.unkilled, self.work_dir))
         assert equal(one["state_dict"], other["state_dict"])
         assert equal(one["optimizer"], other["optimizer"])
-        assert names(self.unkilled) == names(self.work_dir)
+        assert names(self.unkilled) == names(self.work_dir), (names(self.unkilled), names(self.work_dir))
 
 
 def names(folder: Path) -> set[str]:
