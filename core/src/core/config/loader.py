@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from core.config.failure import ReadError, fail
+from core.config.failure import NeedsExecution, ReadError, fail
 from core.config.finish import finish
 from core.config.formats import EXTENSIONS, read_text
 from core.config.inherit import MergeError, join_bases, merge
@@ -37,6 +38,7 @@ class Loaded:
         text: the texts of all files, the child's last.
         used_names: top-level names that the files themselves read.
         findings: suspicious things met while reading.
+        executed: for every file that had to be run, its name, the line that asked for it, and why.
     """
 
     data: dict[str, Any]
@@ -45,6 +47,7 @@ class Loaded:
     text: str = ""
     used_names: frozenset[str] = frozenset()
     findings: tuple[Problem, ...] = ()
+    executed: tuple[str, ...] = ()
 
 
 def load(
@@ -103,6 +106,7 @@ class _Reading:
         self.use_predefined_variables = use_predefined_variables
         self.texts: list[str] = []
         self.used: set[str] = set()
+        self.executed: list[str] = []
         self.open: list[str] = []
 
     def file(self, name: str, asked: Location | None) -> LDict:
@@ -137,9 +141,18 @@ class _Reading:
                 bases.append(self.early_bases(text, name))
             return base_value(key, bases[0])
 
+        def ran(needed: NeedsExecution) -> None:
+            self.executed.append(f"{name}:{needed.line}: {needed.message}, so the config is run")
+            logging.getLogger("core").info(self.executed[-1])
+
         try:
             content, read = read_text(
-                text, name, base, static=self.static, use_predefined_variables=self.use_predefined_variables
+                text,
+                name,
+                base,
+                static=self.static,
+                use_predefined_variables=self.use_predefined_variables,
+                ran=ran,
             )
             self.used |= read
             _deprecated(content, name)
@@ -222,8 +235,15 @@ class _Reading:
             raise ConfigError([problem], self.filename or None) from error
         except RecursionError as error:
             raise ConfigError([Problem("the config is nested too deeply")], self.filename or None) from error
-        text = "\n".join(self.texts)
-        return Loaded(data, Locations(places), self.filename, text, frozenset(self.used), tuple(findings))
+        return Loaded(
+            data,
+            Locations(places),
+            self.filename,
+            "\n".join(self.texts),
+            frozenset(self.used),
+            tuple(findings),
+            tuple(self.executed),
+        )
 
 
 def _forget_places(value: Any) -> None:

@@ -140,6 +140,8 @@ class _Run:
         logger = self.stack.enter_context(log)
         if rank == 0:
             write_config(self.loaded, work_dir)
+        for said in self.loaded.executed:
+            logger.info("config: %s", said)
         for problem in warnings:
             place = f"{problem.location}: " if problem.location else ""
             logger.warning("config: %s%s", place, problem.text())
