@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("config.static_reader", "config.static_values", "config.executed_reader", "config.json_reader"),
         *("config.toml_reader", "config.yaml_reader", "config.overrides", "config.loader", "config.__init__"),
         *("config.config", "config.config_dict", "config.custom_imports", "config.dump"),
+        *("config.finish", "config.limits", "config.static_calls", "config.static_operations", "config.located_tree"),
     ),
     ("registry",),
     ("registries",),
