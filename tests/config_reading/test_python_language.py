@@ -52,7 +52,8 @@ x, (y, z) = 1, (2, 3)
     "numbers": """
 a = 7 // 2 + 7 % 4 - 2 ** 3 / 4
 b = -a, +a, not a, ~3
-c = round(2.5), abs(-1), min(1, 2), max([1, 2]), sum([1, 2])
+c = str(), set(), int(), float('inf')
+d = round(2.5), abs(-1), min(1, 2), max([1, 2]), sum([1, 2])
 """,
     "comparisons": """
 a = 1 < 2 <= 2 != 3
