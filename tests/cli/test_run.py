@@ -50,6 +50,19 @@ def test_files_of_a_run(command: Any, tmp_path: Path) -> None:
     assert "torch" in providers
 
 
+def test_a_config_that_has_to_be_run_is_named_in_the_log_or_refused(command: Any, tmp_path: Path) -> None:
+    config = tmp_path / "config.py"
+    config.write_text(f"import math\n{config.read_text()}lr = math.sqrt(4)\n")
+    code, _, err = command("run", "config.py", "--static", "--work-dir", "w")
+    assert code == 2
+    assert "config.py:1   import math: the file would have to be run, which --static refuses" in err
+    assert not (tmp_path / "w").exists()
+    assert command("run", "config.py", "--work-dir", "w")[0] == 0
+    (log,) = (tmp_path / "w").glob("*.log")
+    assert f"INFO - config: {config}:1: import math, so the config is run\n" in log.read_text()
+    assert Config.fromfile(tmp_path / "w/config.py", static=True).lr == 2.0
+
+
 def test_evaluating_a_checkpoint(command: Any) -> None:
     assert command("run", "config.py", "--work-dir", "w")[0] == 0
     code, out, _ = command("run", "config.py", "--test", "w/epoch_3.pth")

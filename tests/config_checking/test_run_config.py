@@ -178,7 +178,7 @@ def test_a_constructor_registered_in_place_of_the_default_one_owns_them_too(run_
         def __init__(self, optimizer_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None) -> None:
             raise SystemExit("a constructor was built")
 
-    extra = r"paramwise_options={'\Ahead.': dict(lr_mult=10)}, paramwise_cfg=dict(num_layers=12), "
+    extra = r"paramwise_options={'\\Ahead.': dict(lr_mult=10)}, paramwise_cfg=dict(num_layers=12), "
     config = run_config(GOOD.replace("type='SGD', ", f"type='SGD', {extra}"))
     assert config.optimizer.constructor.component.target is DefaultOptimizerConstructor
     assert config.optimizer.raw["paramwise_options"] == {"\\Ahead.": {"lr_mult": 10}}

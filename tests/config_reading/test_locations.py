@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
+import yaml
 
 from core.config.loader import Loaded, load
 from core.config.locations import format_path
@@ -114,16 +117,201 @@ def test_renaming_a_key_where_the_map_says_it_stands(tree: Path) -> None:
         assert moved != place, f"{format_path(path)} is not set at {place}"
 
 
+PECULIAR = """\
+import os.path as osp
+common = dict(a=1, b=2)
+both = dict(
+    **common, type=osp.join('a', 'b'),
+    keys=[*common, 'c'])
+lines = [
+    'one'
+    'two',
+    dict(x=1,
+         y=2)]
+lines.append(
+    dict(z=3))
+both['type'] = 'B'
+both.update(dict(a=5),
+            d=6)
+if both['d'] > 5:
+    chosen = dict(k=1)
+else:
+    chosen = dict(k=2)
+many = list(range(2))
+copied = list(lines)
+shared = {k: v for k, v in common.items()}
+common = 0
+same = chosen
+"""
+PECULIAR_PLACES = {
+    "both": 3,
+    "both.a": 14,
+    "both.b": 2,
+    "both.type": 13,
+    "both.keys": 5,
+    "both.keys[0]": 5,
+    "both.keys[2]": 5,
+    "both.d": 15,
+    "lines[0]": 7,
+    "lines[1].y": 10,
+    "lines[2]": 12,
+    "lines[2].z": 12,
+    "chosen": 17,
+    "chosen.k": 17,
+    "many[1]": 20,
+    "copied[1]": 9,
+    "copied[1].y": 10,
+    "shared.a": 2,
+    "common": 23,
+    "same": 24,
+    "same.k": 17,
+}
+# Where a config is run, nothing tells where a method was called, nor where a comprehension has its items from.
+RUN_DIFFERENTLY = {"lines[2]": None, "both.d": None, "shared.a": 22}
+
+
+def test_peculiar_places(tmp_path: Path) -> None:
+    (tmp_path / "c.py").write_text(PECULIAR)
+    loaded = load(tmp_path / "c.py", static=True)
+    found = places(loaded)
+    assert {key: found[key] for key in PECULIAR_PLACES} == {k: f"c.py:{line}" for k, line in PECULIAR_PLACES.items()}
+    assert loaded.locations["same",].via.line == 17
+
+
 def test_executed_configs_are_located_too(tmp_path: Path, caplog: Any) -> None:
-    (tmp_path / "c.py").write_text("from math import sqrt\nx = dict(a=1,\n         b=sqrt(4))\ny = [1,\n     2]\n")
+    (tmp_path / "c.py").write_text(PECULIAR.replace("import os.path as osp", "from os import path as osp; import math"))
     with caplog.at_level("INFO", logger="core"):
         loaded = load(tmp_path / "c.py")
-    assert loaded.data["x"] == {"a": 1, "b": 2.0}
-    assert places(loaded)["x.b"] == "c.py:3"
-    assert places(loaded)["y[1]"] == "c.py:5"
-    assert "c.py:1: from math import sqrt, so the config is run" in caplog.text
-    with pytest.raises(ConfigError, match=r"c\.py:1 .*which --static refuses"):
+    assert "c.py:1: import math, so the config is run" in caplog.text
+    found = places(loaded)
+    expected = {**PECULIAR_PLACES, **RUN_DIFFERENTLY}
+    assert {key: found.get(key) for key in expected} == {k: f"c.py:{n}" if n else None for k, n in expected.items()}
+    with pytest.raises(ConfigError, match=r"c\.py:1 .*import math.*which --static refuses"):
         load(tmp_path / "c.py", static=True)
+
+
+def test_three_levels_name_all_that_set_a_key(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("model = dict(depth=18, norm=dict(type='BN'))\n")
+    (tmp_path / "b.py").write_text("_base_ = 'a.py'\nmodel = dict(depth=34,\n  norm=dict(_delete_=True, type='GN'))\n")
+    (tmp_path / "c.py").write_text("_base_ = ['b.py']\n\nmodel = dict(depth=50)\n")
+    loaded = load(tmp_path / "c.py")
+
+    def chain(*path: Any) -> list[tuple[str, str]]:
+        return [(f"{Path(place.file).name}:{place.line}", place.how) for place in loaded.locations[path].chain()]
+
+    assert chain("model", "depth") == [("c.py:3", "override"), ("b.py:2", "override"), ("a.py:1", "set")]
+    assert chain("model") == [("c.py:3", "merge"), ("b.py:2", "merge"), ("a.py:1", "set")]
+    assert chain("model", "norm") == [("b.py:3", "delete"), ("a.py:1", "set")]
+    assert chain("model", "norm", "type") == [("b.py:3", "set")]
+
+
+TOML = """\
+title = "a"
+
+[optimizer]
+lr = 0.1
+nested.deep = 1
+[[hooks]]
+type = "A"
+steps = [
+  1, # one
+  2,
+]
+[[hooks]]
+type = "B"
+[hooks.options]
+text = '''
+x = 5
+'''
+[[hooks.rules]]
+k = 1
+[a."b.c"]
+d = { e = 1 }
+"""
+
+
+def test_toml_statements(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(TOML)
+    found = places(load(tmp_path / "c.toml"))
+    expected = {
+        "title": 1,
+        "optimizer": 3,
+        "optimizer.lr": 4,
+        "optimizer.nested": 5,
+        "optimizer.nested.deep": 5,
+        "hooks": 6,
+        "hooks[0]": 6,
+        "hooks[0].type": 7,
+        "hooks[0].steps": 8,
+        "hooks[0].steps[1]": 8,
+        "hooks[1]": 12,
+        "hooks[1].type": 13,
+        "hooks[1].options": 14,
+        "hooks[1].options.text": 15,
+        "hooks[1].rules": 18,
+        "hooks[1].rules[0].k": 19,
+        "a": 20,
+        "a['b.c']": 20,
+        "a['b.c'].d.e": 21,
+    }
+    assert found == {key: f"c.toml:{line}" for key, line in expected.items()} | {"hooks[0].steps[0]": "c.toml:8"} | {
+        "hooks[1].rules[0]": "c.toml:18",
+        "a['b.c'].d": "c.toml:21",
+    }
+
+
+def test_yaml_anchors(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("a: &a\n  k: 1\n  l: 2\nb:\n  <<: *a\n  k: 3\nc: *a\n")
+    loaded = load(tmp_path / "c.yaml")
+    assert loaded.data == {"a": {"k": 1, "l": 2}, "b": {"k": 3, "l": 2}, "c": {"k": 1, "l": 2}}
+    assert loaded.data["a"] is not loaded.data["c"]
+    found = places(loaded)
+    assert {key: found[key].partition(":")[2] for key in ("b", "b.k", "b.l", "c", "c.k")} == {
+        "b": "4",
+        "b.k": "6",
+        "b.l": "3",
+        "c": "7",
+        "c.k": "2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("c.yaml", "a: 1\nb:\n  c: 1\n  c: 2\n", 4),
+        ("c.json", '{"a": 1,\n "b": {"c": 1,\n "c": 2}}', 3),
+        ("c.toml", "a = 1\n[b]\nc = 1\nc = 2\n", 4),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, name: str, text: str, line: int) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match=rf"{name}:{line} +.*(occurs twice|overwrite)"):
+        load(tmp_path / name)
+
+
+@pytest.mark.parametrize("extension", ["yaml", "json", "toml"])
+def test_placeholders_in_other_formats(tmp_path: Path, extension: str) -> None:
+    (tmp_path / "base.py").write_text("sizes = [1, 2]\nname = 'net'\n")
+    data = {
+        "_base_": "base.py",
+        "a": "{{ _base_.sizes.1 }}",
+        "b": ["{{_base_.sizes}}"],
+        "c": "x-{{ _base_.name }}",
+        "d": {"{{ _base_.name }}": "{{ fileBasenameNoExtension }}"},
+    }
+    file = tmp_path / f"c.{extension}"
+    file.write_text({"yaml": yaml.safe_dump, "json": json.dumps, "toml": tomli_w.dumps}[extension](data))
+    loaded = load(file)
+    assert loaded.data == {
+        "sizes": [1, 2],
+        "name": "net",
+        "a": 2,
+        "b": [[1, 2]],
+        "c": "x-net",
+        "d": {"net": "c"},
+    }
+    assert loaded.locations["b", 0].file == str(file)
+    assert loaded.locations["b", 0, 1].file.endswith("base.py")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 import keyword
 import pickle
 from pathlib import Path
@@ -98,10 +99,14 @@ def test_a_merged_config(base: dict[str, Any], child: dict[str, Any], options: d
     check_all_formats(config, tmp_path)
 
 
-def test_numbers_of_numpy_are_written_as_numbers(tmp_path: Path) -> None:
-    config = Config({"lr": np.float64(0.1), "steps": [np.int64(3), np.float32(0.5)]})
+class Colour(enum.StrEnum):
+    RED = "red"
+
+
+def test_numbers_of_numpy_and_enumerations_are_written_plain(tmp_path: Path) -> None:
+    config = Config({"lr": np.float64(0.1), "steps": [np.int64(3), np.float32(0.5)], "colour": Colour.RED})
     check_all_formats(config, tmp_path)
-    assert "np" not in config.pretty_text
+    assert config.pretty_text == "lr = 0.1\nsteps = [3, 0.5]\ncolour = 'red'\n"
 
 
 @pytest.mark.parametrize("extension", [".json", ".toml"])

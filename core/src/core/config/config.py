@@ -52,6 +52,7 @@ class Config:
             "_locations": loaded.locations,
             "_used_names": loaded.used_names,
             "_findings": loaded.findings,
+            "_executed": loaded.executed,
         }
         self.__dict__.update(values)
 
@@ -124,7 +125,15 @@ class Config:
     @property
     def loaded(self) -> Loaded:
         """The config as the checker takes it, with what has been changed since it was read."""
-        return Loaded(self.to_dict(), self._locations, self._filename, self._text, self._used_names, self._findings)
+        return Loaded(
+            self.to_dict(),
+            self._locations,
+            self._filename,
+            self._text,
+            self._used_names,
+            self._findings,
+            self._executed,
+        )
 
     def merge_from_dict(self, options: Mapping[str, Any], allow_list_keys: bool = True) -> None:
         """Merge values by dotted key.

@@ -92,8 +92,10 @@ def _plain(value: Any, path: KeyPath, form: str) -> Any:
 
 def _scalar(value: Any) -> str | bool | int | float | None:
     """Return text and numbers as what Python writes, those of numpy and enumerations too; None for others."""
-    if isinstance(value, (str, bool)):
-        return str(value) if isinstance(value, str) else value
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, numbers.Integral):
         return int(value)
     return float(value) if isinstance(value, numbers.Real) else None

@@ -30,10 +30,10 @@ def read_executed(
         ReadError: if running it fails; the cause is chained.
     """
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    lines = _assigned_lines(tree)
+    makers = Makers(file, _assigned_lines(tree))
     changed = located_tree(tree, variables)
     namespace: dict[str, Any] = {"__file__": file, "__name__": "hookloom_config", HELPER + "base": base}
-    namespace |= Makers(file).helpers()
+    namespace |= makers.helpers()
     try:
         exec(compile(changed, file, "exec"), namespace)
     except Exception as error:
@@ -44,20 +44,26 @@ def read_executed(
             continue
         if isinstance(value, (types.ModuleType, types.FunctionType, types.BuiltinFunctionType)):
             continue
-        result.put(name, value, Location(file, lines[name]) if name in lines else None)
+        result.put(name, value, Location(file, makers.lines[name]) if name in makers.lines else None)
     return result, read
 
 
 class Makers:
-    """Make what the displays and calls of a config make, with places; lines are those of the file."""
+    """Make what the displays and calls of a config make, with places.
 
-    def __init__(self, file: str) -> None:
+    Args:
+        file: the file, whose lines the helpers are given.
+        lines: where the top-level names are assigned, as far as that can be read.
+    """
+
+    def __init__(self, file: str, lines: Mapping[str, int]) -> None:
         self.file = file
+        self.lines = dict(lines)
 
     def helpers(self) -> dict[str, Callable[..., Any]]:
         """Return what `located_tree` lets the config call, by name."""
-        made = (self.make_dict, self.make_list, self.make_tuple, self.copied, self.comprehension, self.set_item)
-        return {HELPER + method.__name__: method for method in made}
+        made = (self.make_dict, self.make_list, self.make_tuple, self.copied, self.comprehension)
+        return {HELPER + method.__name__: method for method in (*made, self.set_item, self.assigned)}
 
     def make_dict(
         self, line: int, parts: list[Any] | None, pairs: list[tuple[Any, Any]], lines: list[int], spread: list[int]
@@ -118,6 +124,10 @@ class Makers:
         owner[key] = value
         if isinstance(owner, (LDict, LList)):
             owner.places[key] = Location(self.file, line)
+
+    def assigned(self, names: list[str], line: int) -> None:
+        """Note that top-level names were assigned."""
+        self.lines.update(dict.fromkeys(names, line))
 
 
 def _assigned_lines(tree: ast.Module) -> dict[str, int]:

@@ -21,7 +21,7 @@ def finish(merged: LDict) -> tuple[dict[Any, Any], dict[KeyPath, Location], list
     """
     check_whole(merged)
     finisher = _Finisher()
-    return finisher.dict(merged, ()), finisher.places, finisher.findings
+    return finisher.mapping(merged, ()), finisher.places, finisher.findings
 
 
 class _Finisher:
@@ -29,12 +29,10 @@ class _Finisher:
         self.places: dict[KeyPath, Location] = {}
         self.findings: list[Problem] = []
 
-    def plain(self, value: Any, path: KeyPath) -> Any:
-        if isinstance(value, dict):
-            return self.dict(value, path)
-        return self.items(value, path) if isinstance(value, (list, tuple)) else value
+    def container(self, value: dict[Any, Any] | list[Any] | tuple[Any, ...], path: KeyPath) -> Any:
+        return self.mapping(value, path) if isinstance(value, dict) else self.sequence(value, path)
 
-    def dict(self, value: dict[Any, Any], path: KeyPath) -> dict[Any, Any]:
+    def mapping(self, value: dict[Any, Any], path: KeyPath) -> dict[Any, Any]:
         places, known = self.places, getattr(value, "places", {})
         result = {}
         for key, item in value.items():
@@ -47,16 +45,16 @@ class _Finisher:
                 continue
             if place is not None:
                 places[below] = place
-            result[key] = self.plain(item, below) if isinstance(item, (dict, list, tuple)) else item
+            result[key] = self.container(item, below) if isinstance(item, (dict, list, tuple)) else item
         return result
 
-    def items(self, value: list[Any] | tuple[Any, ...], path: KeyPath) -> Any:
+    def sequence(self, value: list[Any] | tuple[Any, ...], path: KeyPath) -> Any:
         places, result = self.places, []
         for index, (item, place) in enumerate(zip(value, places_of(value, len(value)), strict=True)):
             below = (*path, index)
             if place is not None:
                 places[below] = place
-            result.append(self.plain(item, below) if isinstance(item, (dict, list, tuple)) else item)
+            result.append(self.container(item, below) if isinstance(item, (dict, list, tuple)) else item)
         if isinstance(value, list):
             return result
         # A named tuple of an executed config stays one.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -24,6 +23,7 @@ def read_text(
     *,
     static: bool = False,
     use_predefined_variables: bool = True,
+    ran: Callable[[NeedsExecution], None] = lambda needed: None,
 ) -> tuple[LDict, set[str]]:
     """Return the keys of one file, and the names that it reads itself.
 
@@ -33,6 +33,7 @@ def read_text(
         base: looks up `{{ _base_.key }}`.
         static: refuse a Python file that would have to be run.
         use_predefined_variables: whether `{{ fileDirname }}` and its kin are replaced.
+        ran: told why a Python file is run.
 
     Raises:
         ReadError: if it cannot be read.
@@ -40,7 +41,7 @@ def read_text(
     variables = predefined(file) if use_predefined_variables else {}
     extension = os.path.splitext(file)[1].lower()
     if extension == ".py":
-        return _python(text, file, variables, base, static)
+        return _python(text, file, variables, base, None if static else ran)
     marked, words = mark_bases(substitute(text, variables))
     if extension == ".json":
         from core.config.json_reader import read_json as reader
@@ -57,13 +58,18 @@ def read_text(
         try:
             return base(name)
         except (KeyError, TooLarge) as error:
-            raise ReadError(str(error.args[0]), 1) from error
+            lines = enumerate(text.splitlines(), 1)
+            raise ReadError(str(error.args[0]), next(line for line, one in lines if f"_base_.{name}" in one)) from error
 
     return replace_marks(content, words, lookup), set()
 
 
 def _python(
-    text: str, file: str, variables: dict[str, str], base: Callable[[str], Any], static: bool
+    text: str,
+    file: str,
+    variables: dict[str, str],
+    base: Callable[[str], Any],
+    ran: Callable[[NeedsExecution], None] | None,
 ) -> tuple[LDict, set[str]]:
     from core.config.static_reader import read_static
 
@@ -71,11 +77,11 @@ def _python(
     try:
         return read_static(tree, file, variables, base)
     except NeedsExecution as needed:
-        if static:
+        if ran is None:
             raise ReadError(
                 f"{needed.message}: the file would have to be run, which --static refuses", needed.line
             ) from needed
-        logging.getLogger("core").info("%s:%d: %s, so the config is run", file, needed.line, needed.message)
+        ran(needed)
     from core.config.executed_reader import read_executed
 
     try:

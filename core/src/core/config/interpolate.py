@@ -50,6 +50,8 @@ def base_value(name: str, base: Mapping[str, Any]) -> Any:
     for key in name.split("."):
         if isinstance(value, Mapping) and key in value:
             value = value[key]
+        elif isinstance(value, (list, tuple)) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
         else:
             known = list(value) if isinstance(value, Mapping) else []
             where = ".".join(["_base_", *done])

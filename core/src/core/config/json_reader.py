@@ -66,7 +66,7 @@ class _Walker:
                 raise json.JSONDecodeError("a key in double quotes is wanted", self.text, position)
             key, position = _DECODER.raw_decode(self.text, position)
             if key in result:
-                raise ReadError(f"key {key!r} occurs twice", self.line(start), (key,))
+                raise ReadError(f"key {key!r} occurs twice", self.line(start))
             position = self.skip(position)
             if self.text[position : position + 1] != ":":
                 raise json.JSONDecodeError("':' is wanted", self.text, position)

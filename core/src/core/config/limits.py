@@ -109,10 +109,10 @@ def _expected(function: Callable[..., Any], arguments: Sequence[Any], keywords: 
     if function is operator.pow:
         base, exponent = arguments
         return base.bit_length() * max(exponent, 0) if isinstance(base, int) and isinstance(exponent, int) else 0
-    if function is sum:
+    if function is sum and arguments:
         return sum(len(item) for item in arguments[0] if isinstance(item, (list, tuple)))
     if function in _COMPARING or function in _WRITING:
-        return max(count(argument, text=function in _WRITING) for argument in arguments)
+        return max((count(argument, text=function in _WRITING) for argument in arguments), default=0)
     if function is operator.mod and isinstance(arguments[0], str):
         return math.inf if _WIDE.search(arguments[0]) else _filled("%", *arguments)
     owner = getattr(function, "__self__", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from core.config.failure import ReadError, fail
+from core.config.failure import NeedsExecution, ReadError, fail
 from core.config.finish import finish
 from core.config.formats import EXTENSIONS, read_text
 from core.config.inherit import MergeError, merge
@@ -41,6 +42,7 @@ class Loaded:
         used_names: top-level names that the files themselves read.
         findings: suspicious things met while reading, and what could not be read if that is tolerated.
         incomplete: whether a base could not be read, so that anything may be missing.
+        executed: for every file that had to be run, its name, the line that asked for it, and why.
     """
 
     data: dict[str, Any]
@@ -50,6 +52,7 @@ class Loaded:
     used_names: frozenset[str] = frozenset()
     findings: tuple[Problem, ...] = ()
     incomplete: bool = False
+    executed: tuple[str, ...] = ()
 
 
 def load(
@@ -131,6 +134,7 @@ class _Reading:
         self.use_predefined_variables = use_predefined_variables
         self.texts: list[str] = []
         self.used: set[str] = set()
+        self.executed: list[str] = []
         self.open: list[str] = []
         self.trouble = Trouble(filename)
 
@@ -170,9 +174,18 @@ class _Reading:
                     raise self.trouble.error() from None
                 raise
 
+        def ran(needed: NeedsExecution) -> None:
+            self.executed.append(f"{name}:{needed.line}: {needed.message}, so the config is run")
+            logging.getLogger("core").info(self.executed[-1])
+
         try:
             content, read = read_text(
-                text, name, base, static=self.static, use_predefined_variables=self.use_predefined_variables
+                text,
+                name,
+                base,
+                static=self.static,
+                use_predefined_variables=self.use_predefined_variables,
+                ran=ran,
             )
             self.used |= read
             content.pop(EDITORS, None)
@@ -258,8 +271,15 @@ class _Reading:
             raise ConfigError([problem], self.filename or None) from error
         except RecursionError as error:
             raise ConfigError([Problem("the config is nested too deeply")], self.filename or None) from error
-        text = "\n".join(self.texts)
-        return Loaded(data, Locations(places), self.filename, text, frozenset(self.used), tuple(findings))
+        return Loaded(
+            data,
+            Locations(places),
+            self.filename,
+            "\n".join(self.texts),
+            frozenset(self.used),
+            tuple(findings),
+            executed=tuple(self.executed),
+        )
 
 
 def _forget_places(value: Any) -> None:

@@ -104,7 +104,10 @@ class LList(list[Any]):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         super().__setitem__(index, value)
-        self.places[index] = [None] * len(value) if isinstance(index, slice) else None
+        if isinstance(index, slice):
+            self.places = [None] * len(self)
+        else:
+            self.places[index] = None
 
     def __delitem__(self, index: Any) -> None:
         super().__delitem__(index)

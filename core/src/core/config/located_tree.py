@@ -15,7 +15,7 @@ _COPYING = ("list", "tuple")
 
 
 def located_tree(tree: ast.Module, variables: Mapping[str, str]) -> ast.Module:
-    """Replace displays, comprehensions, `dict()`, assigned items and placeholders by calls of helpers.
+    """Replace displays, comprehensions, `dict()`, assignments of items and placeholders by calls of helpers.
 
     The helpers are `base(key)` and the methods of `Makers` in `core.config.executed_reader`.
 
@@ -30,6 +30,7 @@ def located_tree(tree: ast.Module, variables: Mapping[str, str]) -> ast.Module:
 class _Located(ast.NodeTransformer):
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.variables = variables
+        self.inside = 0  # of how many functions
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, str) and "{{" in node.value:
@@ -40,24 +41,29 @@ class _Located(ast.NodeTransformer):
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else None
         if name == "dict":
-            parts = ast.List(node.args, ast.Load())
-            pairs = [(keyword, _constant(keyword.arg), keyword.value) for keyword in node.keywords]
-            return self._dict(node, parts, pairs)
+            pairs = [(_constant(one.arg) if one.arg is not None else None, one.value) for one in node.keywords]
+            lines = [keyword.lineno for keyword in node.keywords]
+            return self._dict(node, ast.List(node.args, ast.Load()), pairs, lines)
         if name in _COPYING and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred):
             return _call("copied", node, node.func, node.args[0], _constant(node.lineno))
         return node
 
     def visit_Dict(self, node: ast.Dict) -> ast.AST:
-        places = [key or value for key, value in zip(node.keys, node.values, strict=True)]
+        lines = [(key or value).lineno for key, value in zip(node.keys, node.values, strict=True)]
         self.generic_visit(node)
-        keys = [key or _constant(None) for key in node.keys]
-        return self._dict(node, _constant(None), list(zip(places, keys, node.values, strict=True)))
+        return self._dict(node, _constant(None), list(zip(node.keys, node.values, strict=True)), lines)
 
-    def _dict(self, node: ast.expr, parts: ast.expr, pairs: Sequence[tuple[Any, ast.expr, ast.expr]]) -> ast.AST:
-        lines = [place.lineno for place, _, _ in pairs]
-        spread = [index for index, (place, _, value) in enumerate(pairs) if _is_spread(place, value)]
-        made = ast.List([ast.Tuple([key, value], ast.Load()) for _, key, value in pairs], ast.Load())
-        return _call("make_dict", node, _constant(node.lineno), parts, made, _literal(lines), _literal(spread))
+    def _dict(
+        self, node: ast.expr, parts: ast.expr, pairs: Sequence[tuple[ast.expr | None, ast.expr]], lines: list[int]
+    ) -> ast.AST:
+        """Make the call for `name=value` or `name: value`, where no name stands for `**value`."""
+        made: list[ast.expr] = [
+            ast.Tuple([_constant(None) if key is None else key, value], ast.Load()) for key, value in pairs
+        ]
+        spread = _literal([index for index, (key, _) in enumerate(pairs) if key is None])
+        return _call(
+            "make_dict", node, _constant(node.lineno), parts, ast.List(made, ast.Load()), _literal(lines), spread
+        )
 
     def visit_List(self, node: ast.List) -> ast.AST:
         return self._items("make_list", node)
@@ -84,16 +90,35 @@ class _Located(ast.NodeTransformer):
         self.generic_visit(node)
         return _call("comprehension", node, node, _constant(line))
 
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)
         target = node.targets[0]
         if len(node.targets) > 1 or not isinstance(target, ast.Subscript):
-            return node
+            return self._noted(node, node.targets)
         if any(isinstance(part, (ast.Slice, ast.Starred)) for part in ast.walk(target.slice)):
             return node
         # In this order Python evaluates the parts of an assignment.
         call = _call("set_item", node, node.value, target.value, target.slice, _constant(target.lineno))
         return ast.copy_location(ast.Expr(call), node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        return self._noted(node, [node.target])
+
+    def _noted(self, node: ast.stmt, targets: list[ast.expr]) -> ast.AST | list[ast.stmt]:
+        """Let an assignment be followed by a note of its line: the last one that is reached counts."""
+        parts = [part for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+        names: list[ast.expr] = [_constant(part.id) for part in parts if isinstance(part.ctx, ast.Store)]
+        if self.inside or not names:
+            return node
+        call = _call("assigned", node, ast.List(names, ast.Load()), _constant(node.lineno))
+        return [node, ast.copy_location(ast.Expr(call), node)]
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.inside += 1
+        self.generic_visit(node)
+        self.inside -= 1
+        return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         node.value = self.visit(node.value)  # an index such as `x[0, 1]` must stay a plain tuple
@@ -111,11 +136,6 @@ class _Located(ast.NodeTransformer):
             if name in self.variables:
                 return ast.copy_location(_constant(self.variables[name]), node)
         return self.generic_visit(node)
-
-
-def _is_spread(place: ast.AST, value: ast.expr) -> bool:
-    """Tell whether it is `**value`: a keyword without a name, or in a display no key of its own."""
-    return place.arg is None if isinstance(place, ast.keyword) else place is value
 
 
 def _call(helper: str, node: ast.AST, *arguments: ast.expr) -> ast.Call:

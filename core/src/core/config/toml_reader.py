@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tomllib
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def _lines(text: str) -> dict[KeyPath, int]:
 def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Yield line, text and content of every statement: lines are taken in until the parser understands them."""
     statement, start = "", 1
-    for number, line in enumerate(text.splitlines(keepends=True), 1):
+    for number, line in enumerate(io.StringIO(text), 1):
         if not statement and (not line.strip() or line.lstrip().startswith("#")):
             continue
         start = start if statement else number

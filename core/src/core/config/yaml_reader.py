@@ -57,8 +57,9 @@ class _Converter:
         return self.loader.construct_object(node, deep=True)
 
     def _mapping(self, node: yaml.MappingNode) -> LDict:
-        self.loader.flatten_mapping(node)  # `<<` merges
-        result = LDict()
+        own = {id(key_node) for key_node, _ in node.value}
+        self.loader.flatten_mapping(node)  # `<<` merges what the mapping's own keys may override
+        result, named = LDict(), set[Any]()
         for key_node, value_node in node.value:
             key = self.loader.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
@@ -66,4 +67,8 @@ class _Converter:
                 result.put(key, self.value(value_node), Location(self.file, line))
             except TypeError as error:
                 raise ReadError(f"a key cannot be a {type(key).__name__}", line) from error
+            if id(key_node) in own:
+                if key in named:
+                    raise ReadError(f"key {key!r} occurs twice", line)
+                named.add(key)
         return result

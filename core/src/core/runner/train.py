@@ -162,6 +162,8 @@ class _Run:
         log = logging_to(work_dir, config.log_level, now, rank, on_console=options.console)
         logger = self.stack.enter_context(log)
         on_first_process(lambda: write_config(self.loaded, work_dir))
+        for said in self.loaded.executed:
+            logger.info("config: %s", said)
         _tell(warnings, logger)
         seed = self._seed()
         deterministic = options.deterministic or config.deterministic
