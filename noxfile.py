@@ -52,10 +52,10 @@ def minimums(session: nox.Session) -> None:
         lines = [*table["dependencies"], *chain(*table.get("optional-dependencies", {}).values())]
         for line in lines:
             name, _, version = line.partition(">=")
-            if name == "mlflow-skinny":  # part of the whole, which the tests' server needs
-                name = "mlflow"
             if version and name != "torch" and not name.startswith("hookloom"):
                 lowest.add(f"{name}=={version.split(',')[0]}")
+            if name == "mlflow-skinny":  # the client, whose server the tests start
+                lowest.add(f"mlflow=={version}")
     constraints = Path(session.create_tmp()) / "lowest.txt"
     names = {line.partition("==")[0].lower() for line in lowest}
     others = [
