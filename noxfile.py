@@ -129,8 +129,15 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def storm(session: nox.Session) -> None:
+    """Kill training runs a hundred times, and at every operation of a save in every variant of it."""
+    install_all(session)
+    session.run("pytest", "tests/faults", *session.posargs, env={"OMP_NUM_THREADS": "1", "HOOKLOOM_STORM": "1"})
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure what an iteration, a start and a check cost, side by side with bare torch."""
     install_all(session)
-    for script in ("loop_overhead.py", "cold_start.py", "preflight.py"):
+    for script in ("loop_overhead.py", "cold_start.py", "preflight.py", "resume.py", "checkpoint.py"):
         session.run("python", f"benchmarks/{script}", *session.posargs)

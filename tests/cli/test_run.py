@@ -169,5 +169,8 @@ def test_ctrl_c(command: Any, tmp_path: Path) -> None:
     while not list((tmp_path / "w").glob("epoch_*.pth")) and time.time() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130, said.read_text()[-2000:]
+    try:
+        assert process.wait(timeout=60) == 130, said.read_text()[-2000:]
+    finally:
+        process.kill()
     assert "Traceback" not in said.read_text()

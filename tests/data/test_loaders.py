@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset
+from torch.utils.data import ConcatDataset, Dataset, IterableDataset, RandomSampler, Subset
 
 from core.data.loader import LoaderError, build_dataloader, close_loader
 from core.data.sampler import EpochSampler, SeededBatchSampler
@@ -87,8 +87,8 @@ def test_the_order_is_a_function_of_seed_and_epoch() -> None:
 
 
 def test_workers_do_not_change_what_is_drawn() -> None:
-    one, two = (rows(build_dataloader(Draws(), 2, workers, seed=5)) for workers in (1, 2))
-    assert one == two
+    none, one, two = (rows(build_dataloader(Draws(), 2, workers, seed=5)) for workers in (0, 1, 2))
+    assert none == one == two
     drawn = [value for batch in one for value in batch[1]]
     assert len(set(drawn)) == 8, "no two samples draw the same"
     other_epoch = build_dataloader(Draws(), 2, 1, seed=5, shuffle=False)
@@ -102,19 +102,46 @@ def test_an_epoch_starts_inside_without_loading_what_is_skipped(workers: int) ->
     whole = rows(build_dataloader(dataset, 2, workers, seed=5))
     dataset.read.clear()
     rest = rows(build_dataloader(dataset, 2, workers, seed=5), start=3)
-    assert [batch[0] for batch in rest] == [batch[0] for batch in whole[3:]]
-    if workers:
-        assert rest == whole[3:]
-    else:
+    assert rest == whole[3:]
+    if not workers:
         assert dataset.read == rest[0][0], "only the last batch was loaded"
 
 
 def test_the_global_generators_are_left_alone_in_the_main_process() -> None:
+    def draw() -> list[Any]:
+        return [torch.rand(3).tolist(), random.random(), np.random.rand()]
+
     set_random_seed(7)
-    expected = torch.rand(3)
-    set_random_seed(7)
-    iter(build_dataloader([1, 2, 3], 2))
-    assert torch.equal(torch.rand(3), expected)
+    expected = draw()
+    for options in ({}, {"sampler": RandomSampler(range(8))}):
+        set_random_seed(7)
+        list(build_dataloader(Draws(), 2, **options))
+        assert draw() == expected
+
+
+def test_a_sampler_that_draws_is_a_function_of_seed_and_epoch_too() -> None:
+    def orders(seed: int, epoch: int, workers: int = 0, start: int = 0) -> list[Any]:
+        loader = build_dataloader(Draws(), 2, workers, seed=seed, sampler=RandomSampler(range(8)))
+        set_epoch(loader, epoch)
+        torch.rand(seed + epoch + workers)
+        return [batch[0] for batch in rows(loader, start)]
+
+    assert orders(1, 0) == orders(1, 0, 2) != orders(1, 1)
+    assert orders(1, 0) != orders(2, 0)
+    assert orders(1, 1)[2:] == orders(1, 1, start=2)
+
+
+def test_a_sampler_without_end_is_read_as_far_as_it_is_needed() -> None:
+    class Endless:
+        def __iter__(self) -> Any:
+            while True:
+                yield int(np.random.randint(8))
+
+    def first(start: int) -> list[Any]:
+        batches = read(build_dataloader(Draws(), 2, seed=3, sampler=Endless()), start)
+        return [next(batches)[0].tolist() for _ in range(4)]
+
+    assert first(0)[2:] == first(2)[:2]
 
 
 def test_an_iterable_dataset_is_read_through() -> None:

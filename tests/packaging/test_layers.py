@@ -40,8 +40,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hooks.adapter", "hooks.manager"),
     ("config",),
     ("json_schema",),
-    ("device", "distributed.env", "distributed.launch", "distributed.__init__", "runner.step", "runner.loader"),
-    ("distributed", "seeding", "data", "checkpoint", "optim", "logs", "runner.log_buffer"),
+    ("device", "distributed.env", "distributed.launch", "distributed.__init__", "runner.step"),
+    (
+        *("distributed", "seeding", "data", "checkpoint", "optim", "logs"),
+        *("runner.log_buffer", "runner.loader", "runner.replay"),
+    ),
     ("hooks", "lr", "momentum"),
     ("runner.registration", "runner.state"),
     ("runner",),

@@ -81,7 +81,7 @@ def test_ci_runs_the_test_command(tmp_path: Path) -> None:
 def test_nox_runs_tests_lint_and_types_by_default() -> None:
     tree = ast.parse((ROOT / "noxfile.py").read_text())
     sessions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
-    assert sessions == ["tests", "minimums", "corpus", "lint", "types", "docs", "build", "bench"]
+    assert sessions == ["tests", "minimums", "corpus", "lint", "types", "docs", "build", "storm", "bench"]
     assert 'nox.options.sessions = ("tests", "lint", "types")' in (ROOT / "noxfile.py").read_text()
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Run:
 
     def __init__(self, zygote: Zygote, pid: int, said: Path) -> None:
         self.zygote, self.pid, self.said = zygote, pid, said
+        assert pid > 0
         self.handle = os.pidfd_open(pid)
         self.code: int | None = None
 
@@ -124,24 +126,26 @@ def serve() -> None:
 
 
 def begin(request: dict[str, Any]) -> None:
-    from core.cli.main import main
-
-    os.setsid()
-    said = os.open(request["said"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(said, 1)
-    os.dup2(said, 2)
-    os.close(0)
-    os.chdir(request["folder"])
-    os.environ.update(request["environment"])
-    if request["faults"]:
-        from sitecustomize import install
-
-        install(request["faults"])
     code = 1
     try:
+        os.setsid()
+        said = os.open(request["said"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        os.close(0)
+        os.chdir(request["folder"])
+        os.environ.update(request["environment"])
+        if request["faults"]:
+            from sitecustomize import install
+
+            install(request["faults"])
+        from core.cli.main import main
+
         code = main(request["arguments"])
         sys.stdout.flush()
         sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 

@@ -30,13 +30,18 @@ def set_random_seed(seed: int, deterministic: bool = False, use_rank_shift: bool
         raise OptionError(f"seed must be a whole number from 0 to {2**32 - 1}, got {seed}")
     if use_rank_shift:
         seed = (seed + get_dist_info()[0]) % 2**32
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+    seed_all(seed)
     os.environ["PYTHONHASHSEED"] = str(seed)
     if deterministic:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
+
+
+def seed_all(seed: int) -> None:
+    """Seed Python's, numpy's and torch's generators, those of devices included."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed % 2**63)
 
 
 @contextlib.contextmanager
@@ -85,7 +90,8 @@ def rng_state() -> dict[str, Any]:
         "numpy": [algorithm, [int(key) for key in keys], int(place), int(has_gauss), float(cached)],
         "torch": torch.get_rng_state(),
     }
-    if torch.cuda.is_available():
+    # A process that has not touched a GPU has drawn nothing there, and asking would make it claim memory.
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         state["cuda"] = torch.cuda.get_rng_state_all()
     return state
 

@@ -12,8 +12,6 @@ import torch
 from core.checkpoint.read import read_checkpoint
 from core.checkpoint.space import size_of
 
-_WHERE_FROM = "providers"
-
 
 def describe(path: str | Path, environment: str) -> str:
     """Return a text about a checkpoint.
@@ -32,10 +30,10 @@ def describe(path: str | Path, environment: str) -> str:
     ours = ours if isinstance(ours, Mapping) else {}
     lines = [f"{path}: {Path(path).stat().st_size:,} bytes", *_progress(meta, ours)]
     lines += ["", "parts", *_parts(checkpoint)]
-    providers = ours.get(_WHERE_FROM) or {}
+    providers = ours.get("providers") or {}
     if providers:
         lines += ["", "made with", *_table([(name, provider) for name, provider in providers.items()])]
-    changed = list(_changes(str(meta.get("env_info") or ""), environment, providers))
+    changed = list(dict.fromkeys(_changes(str(meta.get("env_info") or ""), environment, providers)))
     lines += ["", "changed since", *(changed or ["  nothing that is recorded"])]
     config = meta.get("config")
     if config:
@@ -90,7 +88,7 @@ def _changes(then: str, now: str, providers: Mapping[str, Any]) -> Iterator[str]
             yield f"  {name}: {value}, now {present[name]}"
     for provider in sorted({str(value) for value in providers.values()}):
         name, _, version = provider.rpartition(" ")
-        if not name or name in present:  # a module that no distribution brings has no version
+        if not name:  # a module that no distribution brings has no version
             continue
         try:
             found = importlib_metadata.version(name)

@@ -16,12 +16,13 @@ _LEFTOVER = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 
 
 @contextlib.contextmanager
-def replacing(path: Path, before: Callable[[], None] | None = None) -> Iterator[BinaryIO]:
+def replacing(path: Path, before: Callable[[], None] | None = None, *, lasting: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file in the folder of `path`, which takes that name once it is complete and on the disk.
 
     Args:
         path: the final name; a file that stands there is replaced whole or not at all.
         before: called when the file is complete, just before it takes its name.
+        lasting: whether to wait for the disk, for what a loss of power must not take.
 
     Raises:
         OSError: as the file system says; nothing partial is left.
@@ -31,8 +32,9 @@ def replacing(path: Path, before: Callable[[], None] | None = None) -> Iterator[
     try:
         with spare.open("xb") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+            if lasting:
+                stream.flush()
+                os.fsync(stream.fileno())
         if before is not None:
             before()
         os.replace(spare, path)
@@ -40,7 +42,8 @@ def replacing(path: Path, before: Callable[[], None] | None = None) -> Iterator[
         with contextlib.suppress(OSError):
             spare.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if lasting:
+        sync_folder(path.parent)
 
 
 def spare_name(path: Path) -> Path:
@@ -80,15 +83,20 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, lasting: bool = True) -> None:
     """Write a small file so that it is always whole.
+
+    Args:
+        path: its name.
+        text: its content.
+        lasting: whether to wait for the disk.
 
     Raises:
         WriteError: if the file system refuses.
     """
     content = text.encode()
     try:
-        with replacing(path) as stream:
+        with replacing(path, lasting=lasting) as stream:
             stream.write(content)
     except OSError as error:
         raise cannot_be_written(str(path), error, path.parent, len(content)) from error

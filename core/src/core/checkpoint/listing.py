@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,14 @@ def forget_checkpoint(path: str | Path) -> None:
     entries = read_listing(path.parent)
     if entries.pop(path.name, None) is not None:
         _write(path.parent, entries)
+
+
+def forget_missing(folder: Path) -> None:
+    """Take off the list what is not there: deleted by the user, or just before its process was killed."""
+    entries = read_listing(folder)
+    there = {name: entry for name, entry in entries.items() if os.path.lexists(folder / name)}
+    if len(there) < len(entries):
+        _write(folder, there)
 
 
 def remove_checkpoint(path: str | Path, logger: logging.Logger) -> bool:
@@ -167,4 +176,5 @@ def _write(folder: Path, entries: dict[str, Entry]) -> None:
         if not entry.interim:
             del row["interim"]
         rows.append(row)
-    write_text(folder / LISTING, json.dumps({"checkpoints": rows}, indent=1) + "\n")
+    # Without it every file can be checked by itself, so the run does not wait for the disk once more.
+    write_text(folder / LISTING, json.dumps({"checkpoints": rows}, indent=1) + "\n", lasting=False)

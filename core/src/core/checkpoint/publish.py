@@ -45,7 +45,7 @@ def publish(source: str | Path, target: str | Path, *, date: str | None = None) 
     name = target.name.removesuffix(".pth")
     date = date or time.strftime("%Y%m%d", time.localtime())
     unnamed = spare_name(target.with_name(f"{name}.pth"))
-    write_plain(content, unnamed)
+    write_plain(content, unnamed, shown=target)
     try:
         with unnamed.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -69,8 +69,8 @@ def cannot_be_written(what: str, error: OSError, folder: Path, needed: int) -> W
         needed: bytes, roughly.
     """
     reason = error.strerror or str(error)
-    if error.errno == errno.ENOENT and not folder.is_dir():
-        reason = f"the folder {folder} is not there"
+    if error.errno in (errno.ENOENT, errno.EEXIST, errno.ENOTDIR) and not folder.is_dir():
+        reason = f"{folder} is no folder" if folder.exists() else f"the folder {folder} is not there"
     room = f"about {needed:,} bytes needed"
     standing = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), None)
     with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import attrs
@@ -12,6 +13,8 @@ from core.checkpoint.listing import Entry, check_recorded, read_listing
 from core.checkpoint.read import read_meta
 from core.errors import CheckpointError
 
+OK, BAD, GONE = "ok", "BAD", "gone"
+
 
 @attrs.frozen
 class State:
@@ -19,13 +22,18 @@ class State:
 
     Args:
         name: of the file, without its folder.
-        whole: whether it can be used.
+        word: `ok`, `BAD`, or `gone` for one that is on the list and was deleted.
         text: the same in words.
     """
 
     name: str
-    whole: bool
+    word: str
     text: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.word != BAD
 
 
 def verify_folder(folder: Path) -> list[State]:
@@ -48,7 +56,7 @@ def verify_folder(folder: Path) -> list[State]:
     if not states:
         raise CheckpointError(f"{str(folder)!r} holds no checkpoints")
     states += [
-        State(path.name, True, "what a killed process has left; the next run removes it") for path in leftovers(folder)
+        State(path.name, OK, "what a killed process has left; the next run removes it") for path in leftovers(folder)
     ]
     return states
 
@@ -58,12 +66,14 @@ def _order(name: str, listed: dict[str, Entry]) -> tuple[bool, int, str]:
 
 
 def _state(path: Path, entry: Entry | None) -> State:
+    if entry is not None and not os.path.lexists(path):
+        return State(path.name, GONE, f"deleted, iteration {entry.iteration}")
     try:
-        return State(path.name, True, _found(path, entry))
+        return State(path.name, OK, _found(path, entry))
     except CheckpointError as error:
-        return State(path.name, False, str(error))
+        return State(path.name, BAD, str(error))
     except OSError as error:
-        return State(path.name, False, f"cannot be read: {error.strerror or error}")
+        return State(path.name, BAD, f"cannot be read: {error.strerror or error}")
 
 
 def _found(path: Path, entry: Entry | None) -> str:
@@ -72,8 +82,6 @@ def _found(path: Path, entry: Entry | None) -> str:
             raise CheckpointError(f"a link to {path.readlink()}, which is not there")
         if path.resolve().parent == path.parent.resolve():
             return f"a link to {path.readlink()}"
-    if not path.exists():
-        raise CheckpointError("is on the list, but not there")
     size = f"{path.stat().st_size:,} bytes"
     if entry is not None:
         check_recorded(path, entry)

@@ -7,15 +7,19 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import attrs
 import torch
 
-from core.checkpoint.files import clear_leftovers, replacing, spare_name, sync_folder
+from core.checkpoint.files import clear_leftovers, replacing, spare_name
 from core.checkpoint.plain import plain
 from core.checkpoint.space import cannot_be_written, check_space, size_of
+
+_FLUSHED = 32 << 20  # bytes after which the disk is set to work, while the rest is put together
+_to_disk = getattr(os, "fdatasync", os.fsync)
 
 
 @attrs.frozen
@@ -46,7 +50,12 @@ def write_checkpoint(payload: Mapping[str, Any], path: str | Path) -> Written:
 
 
 def write_plain(
-    content: Any, path: Path, *, before: Callable[[], None] | None = None, make_folder: bool = True
+    content: Any,
+    path: Path,
+    *,
+    before: Callable[[], None] | None = None,
+    make_folder: bool = True,
+    shown: Path | None = None,
 ) -> Written:
     """Write what `plain` has gone through; see `write_checkpoint`.
 
@@ -55,6 +64,7 @@ def write_plain(
         path: the final name.
         before: called when the file is complete, just before it takes its name.
         make_folder: whether the folder is made if it is not there.
+        shown: the name for the error, if it is another one.
 
     Raises:
         WriteError: if the file system refuses.
@@ -65,8 +75,7 @@ def write_plain(
             path.parent.mkdir(parents=True, exist_ok=True)
         clear_leftovers(path.parent, path.name)
         check_space(path.parent, needed)
-        with replacing(path, before) as stream:
-            watched = _Watched(stream)
+        with replacing(path, before) as stream, _Watched(stream) as watched:
             try:
                 torch.save(content, watched)  # type: ignore[arg-type]
             except Exception:
@@ -75,17 +84,27 @@ def write_plain(
                     raise watched.error from None
                 raise
     except OSError as error:
-        raise cannot_be_written(f"checkpoint {path}", error, path.parent, needed) from error
+        raise cannot_be_written(f"checkpoint {shown or path}", error, path.parent, needed) from error
     return Written(watched.size, watched.checksum)
 
 
 class _Watched:
-    """A stream that sums up what goes through it, and remembers why it could not be written to."""
+    """A stream that sums up what goes through it, has the disk begin early, and remembers why it failed."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.error: OSError | None = None
-        self.size = self._crc = 0
+        self.size = self._crc = self._flushed = 0
+        self._flush: Future[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "to-disk")
+
+    def __enter__(self) -> _Watched:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._thread.shutdown()
+        if self._flush is not None and kind is None:
+            self._flush.result()  # what the disk refuses is told only once
 
     @property
     def checksum(self) -> str:
@@ -93,12 +112,17 @@ class _Watched:
 
     def write(self, data: Any) -> int:
         try:
+            if self._flush is not None and self._flush.done():
+                self._flush.result()
             written = self.stream.write(data)
         except OSError as error:
             self.error = error
             raise
         self._crc = zlib.crc32(data, self._crc)
         self.size += written
+        if self.size - self._flushed >= _FLUSHED and (self._flush is None or self._flush.done()):
+            self._flushed = self.size
+            self._flush = self._thread.submit(_to_disk, self.stream.fileno())
         return written
 
     def flush(self) -> None:
@@ -130,11 +154,10 @@ def link_latest(path: str | Path, name: str = "latest.pth") -> None:
         try:
             _point(spare, path)
         except OSError:
-            with replacing(link) as stream, path.open("rb") as source:
+            with replacing(link, lasting=False) as stream, path.open("rb") as source:
                 shutil.copyfileobj(source, stream, 1 << 20)
             return
         os.replace(spare, link)
-        sync_folder(link.parent)
     except OSError as error:
         raise cannot_be_written(str(link), error, link.parent, needed) from error
     finally:

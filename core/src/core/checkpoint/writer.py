@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.checkpoint.files import clear_leftovers
-from core.checkpoint.listing import forget_checkpoint, read_listing, record_checkpoint
+from core.checkpoint.listing import forget_checkpoint, forget_missing, read_listing, record_checkpoint
 from core.checkpoint.plain import plain
 from core.checkpoint.snapshot import Staging
 from core.checkpoint.space import cannot_be_written
@@ -41,6 +41,7 @@ class Writer:
         except OSError as error:
             raise cannot_be_written(f"checkpoint folder {folder}", error, Path(folder), 0) from error
         clear_leftovers(Path(folder))
+        forget_missing(Path(folder))
         self._settled.add(os.path.abspath(folder))
 
     def save(self, payload: Any, path: Path, iteration: int, *, latest: bool) -> None:

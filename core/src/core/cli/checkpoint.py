@@ -40,14 +40,15 @@ def inspect(options: argparse.Namespace) -> int:
 
 
 def verify(options: argparse.Namespace) -> int:
-    """Print the state of every file; answer 2 if one is damaged."""
-    from core.checkpoint.verify import verify_folder
+    """Print the state of every file; answer 2 if one is damaged or none is left."""
+    from core.checkpoint.verify import GONE, verify_folder
 
     states = verify_folder(Path(options.folder))
     width = max(len(state.name) for state in states)
     for state in states:
-        print(f"{state.name.ljust(width)}  {'ok ' if state.whole else 'BAD'}  {state.text}")
-    return 0 if all(state.whole for state in states) else EXIT_USAGE
+        print(f"{state.name.ljust(width)}  {state.word.ljust(4)}  {state.text}")
+    left = [state for state in states if state.word != GONE]
+    return 0 if left and all(state.whole for state in left) else EXIT_USAGE
 
 
 def publish(options: argparse.Namespace) -> int:

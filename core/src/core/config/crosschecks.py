@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.config.describe import describe_value
 from core.config.near_file import near_file
 from core.config.policy_checks import check_policies
+from core.config.sections.tables import ResumeConfig
 from core.config.signature import effective, signature_of
 from core.errors import HookloomError
 from core.suggest import nearest
@@ -82,13 +83,15 @@ def _workflow(config: RunConfig, context: Context) -> None:
 
 
 def _files(config: RunConfig, context: Context) -> None:
-    named = {"load_from": config.load_from, "resume_from": config.resume_from}
-    if isinstance(config.resume, str):
-        named["resume"] = config.resume
+    named: dict[KeyPath, Any] = {("load_from",): config.load_from, ("resume_from",): config.resume_from}
+    if isinstance(config.resume, ResumeConfig):
+        named["resume", "from_"] = config.resume.from_
+    else:
+        named["resume",] = config.resume
     for key, path in named.items():
-        if path and "://" not in path and not os.path.exists(os.path.expanduser(path)):
+        if isinstance(path, str) and path and "://" not in path and not os.path.exists(os.path.expanduser(path)):
             near = near_file(path)
-            context.report.error((key,), f"file {path!r} does not exist", found=describe_value(path), suggestion=near)
+            context.report.error(key, f"file {path!r} does not exist", found=describe_value(path), suggestion=near)
 
 
 def _log_level(config: RunConfig, context: Context) -> None:

@@ -13,7 +13,7 @@ from core.config.sections.data import DataConfig
 from core.config.sections.loggers import LogConfig
 from core.config.sections.optimizer import OptimizerConfig
 from core.config.sections.runner import RunnerConfig
-from core.config.sections.tables import AutoScaleLr, CustomImports, PluginSwitches
+from core.config.sections.tables import AutoScaleLr, CustomImports, PluginSwitches, ResumeConfig
 
 # Marks keys whose value needs no more than its type.
 PLAIN = {"plain": True}
@@ -48,7 +48,7 @@ class RunConfig:
         resume_from: a checkpoint with which everything goes on.
         load_from: a checkpoint, or its address, of which only the weights are taken; resuming wins.
         auto_resume: go on with the newest valid checkpoint of the work directory, if there is one.
-        resume: True as `auto_resume`, a path as `resume_from`.
+        resume: True as `auto_resume`, a path as `resume_from`, or a table that says more.
         seed: seeds every generator; without it one is drawn.
         deterministic: ask torch for deterministic algorithms.
         log_level: name or number of the least level that is logged.
@@ -86,7 +86,7 @@ class RunConfig:
     resume_from: str | None = field(default=None, metadata=PLAIN)
     load_from: str | None = field(default=None, metadata=PLAIN)
     auto_resume: bool = field(default=False, metadata=PLAIN)
-    resume: bool | str | None = field(default=None, metadata=PLAIN)
+    resume: bool | str | ResumeConfig | None = field(default=None, metadata=PLAIN)
     seed: int | None = field(default=None, metadata=PLAIN)
     deterministic: bool = field(default=False, metadata=PLAIN)
     log_level: str | int = field(default="INFO", metadata=PLAIN)
@@ -101,6 +101,12 @@ class RunConfig:
     device: str | None = field(default=None, metadata=PLAIN)
     plugins: PluginSwitches | None = field(default=None, metadata=PLAIN)
     variables: Mapping[str, Any] = field(factory=dict, repr=False)
+
+    @property
+    def resuming(self) -> ResumeConfig:
+        """What the config says about going on with a checkpoint, whichever way it says it."""
+        table = self.resume if isinstance(self.resume, ResumeConfig) else ResumeConfig(self.resume)
+        return ResumeConfig(self.resume_from or table.from_ or self.auto_resume, table.schedule)
 
 
 # Keys that are read with another section, or that other names stand for.

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterator, Sequence, Sized
+from itertools import islice
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import Sampler, get_worker_info
 
-
-def mix(*numbers: int) -> int:
-    """Return one seed of 64 bits for several numbers, the same on every machine."""
-    state = np.random.SeedSequence([number % 2**32 for number in numbers]).generate_state(2)
-    return int(state[0]) << 32 | int(state[1])
-
-
-def seed_everything(seed: int) -> None:
-    """Seed torch's, Python's and numpy's generators of this process."""
-    torch.manual_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
+from core.data.apart import Apart, mix, seed_everything
 
 
 class EpochSampler(Sampler[int]):
@@ -81,8 +69,8 @@ class SeededBatch(list[int]):
     """The indices of a batch, which seed the loader worker that reads them.
 
     A worker's random augmentation then depends on seed, epoch and batch alone: neither on the number of
-    workers nor on how long they live. In the main process nothing is seeded; its state is part of a
-    checkpoint. torch's loader iterates over the indices where it fetches them, which is when they act.
+    workers nor on how long they live. torch's loader iterates over the indices where it fetches them, which
+    is when they act; in the main process the loader sees to the same.
 
     Args:
         indices: of the batch's samples.
@@ -107,50 +95,80 @@ class SeededBatch(list[int]):
 
 
 class SeededBatchSampler(Sampler[list[int]]):
-    """Batches of a sampler's indices, each with its seed; an epoch can be started inside.
+    """Batches of indices, each with its seed; an epoch can be started inside.
+
+    A sampler that draws from the global generators draws from generators apart, which depend on seed and
+    epoch: its order is then a function of these two as well.
 
     Args:
         sampler: gives the indices; `set_epoch` is passed on to it.
-        batch_size: indices of a batch.
+        batch_size: indices of a batch; None where the sampler gives whole batches.
         drop_last: whether a last batch that is not full is left out.
         seed: what the batches' seeds depend on.
         rank: the number of this process, which its seeds depend on too.
     """
 
-    def __init__(self, sampler: Any, batch_size: int, drop_last: bool = False, seed: int = 0, rank: int = 0) -> None:
+    def __init__(
+        self, sampler: Any, batch_size: int | None, drop_last: bool = False, seed: int = 0, rank: int = 0
+    ) -> None:
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
         self.seed, self.rank = seed, rank
         self.epoch = 0
         self.last: SeededBatch | None = None
-        self._start = 0
+        self.start = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose batches are given next."""
         self.epoch = epoch
-        if hasattr(self.sampler, "set_epoch"):
-            self.sampler.set_epoch(epoch)
+        # A batch sampler of the user's passes nothing on to the sampler inside it.
+        samplers: list[Any] = [self.sampler, getattr(self.sampler, "sampler", None)]
+        for one in samplers:
+            if hasattr(one, "set_epoch"):
+                one.set_epoch(epoch)
+                break
 
     def start_at(self, batch: int) -> None:
         """Leave out the first batches of the next epoch that is read; their samples are not loaded."""
-        self._start = batch
+        self.start = batch
 
     def __iter__(self) -> Iterator[list[int]]:
-        start, self._start = self._start, 0
-        indices: list[int] = []
-        number = 0
-        for index in self.sampler:
-            indices.append(index)
-            if len(indices) == self.batch_size:
-                if number >= start:
-                    yield self._batch(indices, number)
-                indices, number = [], number + 1
-        if indices and not self.drop_last and number >= start:
-            yield self._batch(indices, number)
-
-    def _batch(self, indices: list[int], number: int) -> SeededBatch:
-        self.last = SeededBatch(indices, (self.seed, self.rank, self.epoch, number))
-        return self.last
+        start, self.start = self.start, 0
+        whole = _own_order if isinstance(self.sampler, EpochSampler) else _apart
+        for number, indices in enumerate(whole(self, start), start):
+            self.last = SeededBatch(indices, (self.seed, self.rank, self.epoch, number))
+            yield self.last
 
     def __len__(self) -> int:
         size = len(self.sampler)
+        if self.batch_size is None:
+            return size
         return size // self.batch_size if self.drop_last else math.ceil(size / self.batch_size)
+
+
+def _own_order(batches: SeededBatchSampler, start: int) -> Iterator[list[int]]:
+    return _grouped(iter(batches.sampler), batches, start)
+
+
+def _apart(batches: SeededBatchSampler, start: int) -> Iterator[list[int]]:
+    """Draw what a sampler of somebody else's draws from generators apart."""
+    apart = Apart(batches.seed, batches.epoch)
+    with apart.going_on():
+        drawn = _grouped(iter(batches.sampler), batches, start)
+    while True:
+        with apart.going_on():
+            indices = next(drawn, None)
+        if indices is None:
+            return
+        yield indices
+
+
+def _grouped(indices: Iterator[Any], batches: SeededBatchSampler, start: int) -> Iterator[list[int]]:
+    """Yield batches from number `start` on."""
+    size = batches.batch_size
+    if size is None:
+        yield from islice(indices, start, None)
+        return
+    rest = islice(indices, start * size, None)
+    while batch := list(islice(rest, size)):
+        if len(batch) == size or not batches.drop_last:
+            yield batch

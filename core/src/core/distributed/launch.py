@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from core.errors import HookloomError
 from core.suggest import did_you_mean
 
 LAUNCHERS = ("none", "pytorch", "slurm")
+_SETTLING = 0.1  # seconds, of which a thread needs microseconds
 
 
 class LaunchError(HookloomError):
@@ -63,6 +65,9 @@ def process_group(launcher: str, **dist_params: Any) -> Iterator[None]:
     try:
         yield
     finally:
+        # gloo's threads still drop the tensors of the last exchange, which takes the interpreter's lock; whoever
+        # frees the group holds that lock and waits for the threads. Both would wait for ever.
+        time.sleep(_SETTLING)
         dist.destroy_process_group()
 
 

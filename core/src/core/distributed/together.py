@@ -11,8 +11,9 @@ import torch.distributed as dist
 from core.distributed.env import get_dist_info
 from core.errors import EXIT_WRITE, HookloomError, PeerError, WriteError
 
-_EVERY = 0.5  # seconds between two votes, about
+_SHARE = 0.01  # of the time that votes may take
 _MOST = 1000  # iterations between two votes
+_LONGEST = 0.5  # seconds between two votes, however dear they are: a scheduler does not wait long
 
 
 def on_first_process(action: Callable[[], object]) -> None:
@@ -60,7 +61,8 @@ def peer_failure(text: str, *, writing: bool) -> HookloomError:
 class Vote:
     """All processes tell a number every so often, and all learn the greatest.
 
-    How often is settled in the same vote: about twice a second, but at most once an iteration.
+    How often is settled in the same vote: at the end of each iteration, unless that would cost more than a hundredth
+    of the time; half a second is the longest.
     """
 
     def __init__(self) -> None:
@@ -68,6 +70,7 @@ class Vote:
         self._group = None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")
         self._next = 0
         self._last = -1
+        self._cost = 0.0
         self._since = time.monotonic()
 
     def due(self, iteration: int) -> bool:
@@ -81,10 +84,14 @@ class Vote:
             number: what this process says.
             iteration: the same on all processes.
         """
-        now = time.monotonic()
-        ballot = torch.tensor([float(number), (now - self._since) / max(iteration - self._last, 1)])
+        began = time.monotonic()
+        pace = (began - self._since) / max(iteration - self._last, 1)
+        # Of the costs the least counts: the others waited for a slower process.
+        ballot = torch.tensor([float(number), pace, -self._cost], dtype=torch.float64)
         dist.all_reduce(ballot, dist.ReduceOp.MAX, group=self._group)
-        greatest, seconds = ballot.tolist()
+        greatest, pace, cost = ballot.tolist()
         self._last, self._since = iteration, time.monotonic()
-        self._next = iteration + max(1, min(_MOST, int(_EVERY / seconds) if seconds > 0 else _MOST))
+        self._cost = self._since - began
+        pace = max(pace, 1e-9)
+        self._next = iteration + max(1, min(_MOST, int(-cost / (_SHARE * pace)), int(_LONGEST / pace)))
         return int(greatest)

@@ -33,6 +33,7 @@ class HookAdapter:
         self.provider = provider
         self.bound: dict[str, Method] = {}
         self.began = False  # whether `before_run` was entered, in a run where pluggy calls it
+        self.entered = False  # whether the point under way has come to this hook, where pluggy calls it
         for point in (*POINTS, *extra_points):
             method = implementation(hook, point)
             if method is not None:
@@ -66,7 +67,15 @@ class HookAdapter:
             return hookimpl(_ending(method))
         if point == "before_run":
             method = self._telling(method)
-        return hookimpl(wrapper=wrapper)(_wrapping(method) if wrapper else _plain(method))
+        return hookimpl(wrapper=wrapper)(_wrapping(method) if wrapper else self._plain(method))
+
+    def _plain(self, method: Method) -> Method:
+        # pluggy passes arguments by name; users call theirs `runner`, `trainer` or hide them behind *args.
+        def call(runner: Any) -> Any:
+            self.entered = True
+            return method(runner)
+
+        return call
 
     def _telling(self, method: Method) -> Method:
         def entered(runner: Any) -> Any:
@@ -74,14 +83,6 @@ class HookAdapter:
             return method(runner)
 
         return entered
-
-
-def _plain(method: Method) -> Method:
-    # pluggy passes arguments by name; users call theirs `runner`, `trainer` or hide them behind *args.
-    def call(runner: Any) -> Any:
-        return method(runner)
-
-    return call
 
 
 def _wrapping(method: Method) -> Method:

@@ -98,7 +98,7 @@ class BestWeightsHook(Hook):
         Args:
             state: as `state_dict` returned it.
         """
-        if self.save_best is not None:
+        if self.save_best is not None and state:
             self._resumed = dict(state)
 
     def _save_ckpt(self, runner: Runner, key_score: Any) -> None:

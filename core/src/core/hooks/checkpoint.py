@@ -40,10 +40,13 @@ class CheckpointHook(Hook):
     saved_at: int | None = None
     """How many iterations were done when this hook saved last in the present run."""
 
-    _saved_as = ""
+    saved_as: str | None = None
+    """The path of that checkpoint."""
+
     _settled: str | None = None
     _behind = False  # whether this hook has the runner write behind the training
     _unprepared = False
+    _saving: str | None = None  # the file that is being written, or that a resumed run goes on with
 
     def __init__(
         self,
@@ -80,13 +83,28 @@ class CheckpointHook(Hook):
         if self.out_dir is None or self.out_dir != self._settled:  # a second run finds it settled
             self.out_dir = self._settled = settle_out_dir(self.out_dir, runner)
         folder = self.out_dir
-        self.saved_at = None
+        self.saved_at = self.saved_as = None
+        if self._saving is not None and runner.meta is not None:
+            runner.meta.setdefault("hook_msgs", {})["last_ckpt"] = self._saving
+            self._saving = None
         check_savable(runner.model, runner.optimizer if self.save_optimizer else None, runner.meta)
         if runner.rank == 0 and self.async_save and not runner.writer.in_background:
             runner.writer = BackgroundWriter(runner.writer)
             self._behind = self._unprepared = True
         on_first(runner, lambda: runner.writer.settle(folder))
         runner.logger.info("Checkpoints will be saved to %s by %s.", folder, DISK)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the name of the file that this hook is saving: the one before it is the last in its own meta."""
+        return {} if self._saving is None else {"last_ckpt": self._saving}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the resumed file for the last one, when the run begins.
+
+        Args:
+            state: as `state_dict` returned it.
+        """
+        self._saving = state.get("last_ckpt")
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Save, if checkpoints go by epochs and one is due."""
@@ -142,7 +160,7 @@ class CheckpointHook(Hook):
         """
         if self.saved_at != runner.completed_iters and runner.completed_iters:
             self._save(runner, runner.completed_iters, self._iter_template, interim=True)
-        return self._saved_as or None
+        return self.saved_as
 
     @property
     def _iter_template(self) -> str:
@@ -162,6 +180,7 @@ class CheckpointHook(Hook):
             for buffer in runner.model.buffers():
                 if buffer.is_floating_point():
                     dist.all_reduce(buffer.div_(runner.world_size))
+        runner.collect_generators()
         folder = str(self.out_dir)
         path = os.path.join(folder, template.format(number))
         iteration = runner.completed_iters
@@ -177,8 +196,12 @@ class CheckpointHook(Hook):
                 if not interim:
                     runner.writer.later(lambda: prune(self._too_old(Path(folder), number, template), runner.logger))
 
-        on_first(runner, save)
-        self.saved_at, self._saved_as = iteration, path
+        self._saving = path
+        try:
+            on_first(runner, save)
+        finally:
+            self._saving = None
+        self.saved_at, self.saved_as = iteration, path
         if runner.rank == 0 and runner.meta is not None:
             runner.meta.setdefault("hook_msgs", {})["last_ckpt"] = path
 

@@ -123,6 +123,20 @@ class EvalHook(BestWeightsHook):
             self._do_evaluate(runner)
         runner.call_hook("after_evaluation")
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best score so far, and whether the evaluation before training is over."""
+        state = super().state_dict()
+        return state if self.start is None else {**state, "initial_flag": self.initial_flag}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned, when a resumed run begins.
+
+        Args:
+            state: the saved mapping.
+        """
+        self.initial_flag = state.get("initial_flag", self.initial_flag)
+        super().load_state_dict({key: value for key, value in state.items() if key != "initial_flag"})
+
     def _should_evaluate(self, runner: Runner) -> bool:
         done = (runner.epoch if self.by_epoch else runner.iter) + 1
         if self.start is None:
@@ -181,6 +195,8 @@ class DistEvalHook(EvalHook):
         **kwargs: the options of `EvalHook`.
     """
 
+    state_id = "core.hooks.evaluation.EvalHook"  # which a run with another number of processes has in its place
+
     def __init__(
         self,
         dataloader: Any,
@@ -222,6 +238,8 @@ class DistEvalHook(EvalHook):
             results = collect_results(
                 runner.model, self.dataloader, self.test_fn, broadcast_buffers=self.broadcast_bn_buffer
             )
+        if self.save_best is not None:
+            runner.collect_generators()  # every process comes here, and only the first one learns whether it saves
         on_first_process(lambda: self._judge(runner, results))
 
 

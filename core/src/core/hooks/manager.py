@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from operator import length_hint
 from typing import Any
 
 import pluggy
@@ -33,6 +34,9 @@ class HookManager:
         self.adapters: list[HookAdapter] = []
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._frozen: dict[str, tuple[Call, ...]] = {}
+        self._owners: dict[str, tuple[HookAdapter, ...]] = {}
+        self._narrowed: dict[str, Collection[Any]] = {}
+        self._under_way: tuple[str, Iterator[Call]] | None = None
         self._declared = False
         self._begun: list[HookAdapter] = []
         self._all_began = False
@@ -100,16 +104,61 @@ class HookManager:
         """Call a point of every hook that implements it, in order; an error bears a note on where it arose."""
         calls = self._frozen.get(point)
         if calls is None:
-            calls = self.calls(point)
+            calls = self._thawed(point)
         if not calls:
             return
         call: Call | None = None
+        outer = self._under_way
+        rest = iter(calls)
+        if outer is None:
+            self._under_way = point, rest
         try:
-            for call in calls:
+            for call in rest:
                 call(runner)
         except Exception as error:
             self._note(error, point, runner, call)
             raise
+        finally:
+            self._under_way = outer
+
+    @property
+    def point(self) -> str | None:
+        """The hook point that is under way, the outermost if a hook calls another one."""
+        return None if self._under_way is None else self._under_way[0]
+
+    def left(self) -> list[Any]:
+        """Return the hooks that the point under way has not come to yet, in order."""
+        if self._under_way is None:
+            return []
+        point, rest = self._under_way
+        owners = self._owners[point]
+        if self._is_wrapped(point):
+            entered = [place for place, adapter in enumerate(owners) if adapter.entered]
+            return [adapter.hook for adapter in owners[max(entered, default=-1) + 1 :]]
+        return [adapter.hook for adapter in owners[len(owners) - length_hint(rest) :]]
+
+    def narrow(self, point: str, hooks: Collection[Any]) -> None:
+        """Let the next call of a point, and that alone, come to some of its hooks only.
+
+        A wrapper around the point is called in any case.
+        """
+        self._narrowed[point] = hooks
+        self._frozen.pop(point, None)
+
+    def _thawed(self, point: str) -> tuple[Call, ...]:
+        """Return what a point calls this time."""
+        hooks = self._narrowed.pop(point, None)
+        calls = self.calls(point)
+        if hooks is None:
+            return calls
+        del self._frozen[point]  # the next call comes to all of them again
+        owners = self._owners[point]
+        wanted = tuple(adapter for adapter in owners if any(adapter.hook is hook for hook in hooks))
+        self._owners[point] = wanted
+        if self._is_wrapped(point):
+            others = [adapter for adapter in owners if adapter not in wanted]
+            return (self._wrapped(point, self._pluggy.subset_hook_caller(point, others)),)
+        return tuple(call for call, adapter in zip(calls, owners, strict=True) if adapter in wanted)
 
     def begin(self, runner: Any) -> None:
         """Call `before_run` of every hook, remembering which began, since those are torn down."""
@@ -208,14 +257,28 @@ class HookManager:
         if not self._declared:
             self._declare()
         caller = getattr(self._pluggy.hook, point)
-        implementations = caller.get_hookimpls()
-        if any(impl.wrapper or impl.hookwrapper for impl in implementations):
-            return (lambda runner: caller(runner=runner),)
-        return tuple(impl.plugin.bound[point] for impl in reversed(implementations))
+        # pluggy's own order is that of registration.
+        implementations = [impl for impl in reversed(caller.get_hookimpls()) if not _wraps(impl)]
+        self._owners[point] = tuple(impl.plugin for impl in implementations)
+        if self._is_wrapped(point):
+            return (self._wrapped(point, caller),)
+        return tuple(impl.plugin.bound[point] for impl in implementations)
+
+    def _is_wrapped(self, point: str) -> bool:
+        return point in POINTS and any(map(_wraps, getattr(self._pluggy.hook, point).get_hookimpls()))
+
+    def _wrapped(self, point: str, caller: Any) -> Call:
+        def call(runner: Any) -> None:
+            for adapter in self._owners[point]:
+                adapter.entered = False
+            caller(runner=runner)
+
+        return call
 
     def _foreign(self, point: str) -> tuple[Call, ...]:
         """Collect the hooks that have a point which only a user's runner calls."""
-        found = tuple(getattr(adapter.hook, point) for adapter in self.adapters if hasattr(adapter.hook, point))
+        self._owners[point] = tuple(adapter for adapter in self.adapters if hasattr(adapter.hook, point))
+        found = tuple(getattr(adapter.hook, point) for adapter in self._owners[point])
         hint = did_you_mean(point, POINTS, cutoff=0.88)
         if not found and hint and point not in self.extra_points:
             raise HookError(f"no hook point named {point!r}{hint}")
@@ -226,3 +289,7 @@ class HookManager:
         who = f"hook {owner.name} ({owner.provider})" if owner else "a hook"
         where = f"epoch {runner.epoch + 1}, iteration {runner.iter + 1}"
         error.add_note(f"raised by {who} at {point}, {where}")
+
+
+def _wraps(implementation: Any) -> bool:
+    return bool(implementation.wrapper or implementation.hookwrapper)

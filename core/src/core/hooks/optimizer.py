@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import torch
@@ -29,6 +29,8 @@ class OptimizerHook(Hook):
             before clipping is logged as `grad_norm`. None for no clipping.
         detect_anomalous_params: log the parameters that the loss does not depend on; slow.
     """
+
+    needs_graph: ClassVar[bool] = True  # which no checkpoint holds, so a resumed run cannot make up for a step
 
     grad_clip: GradClip | None = attrs.field(default=None, converter=to_grad_clip, validator=check_grad_clip)
     detect_anomalous_params: bool = False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import attrs
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from core.checkpoint.fit import unwrapped
 from core.hooks.define import hook
 from core.hooks.grad_clip import GradClip, check_grad_clip, to_grad_clip
 from core.hooks.optimizer import OptimizerHook, optimizers_of
@@ -22,6 +25,7 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
     """Step on every K-th iteration of the run and on the last, with the mean of the losses in between.
 
     The last `max_iters % K` iterations are divided by their own number. Borders of epochs do not count.
+    A checkpoint holds the gradients that are accumulated when it is saved.
 
     Args:
         cumulative_iters: K, the iterations of one step; the options of `OptimizerHook` follow by keyword.
@@ -35,6 +39,8 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
     initialized: bool = attrs.field(default=False, init=False, repr=False)
     divisible_iters: int = attrs.field(default=0, init=False, repr=False)
     remainder_iters: int = attrs.field(default=0, init=False, repr=False)
+    _model: nn.Module | None = attrs.field(default=None, init=False, repr=False)
+    _saved: Mapping[str, torch.Tensor] | None = attrs.field(default=None, init=False, repr=False)
 
     def after_train_iter(self, runner: Runner) -> None:
         """Accumulate gradients, and step where it is due."""
@@ -46,6 +52,24 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
             self._step(runner, optimizers)
             self._zero(runner, optimizers)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the gradients of the iterations since the last step."""
+        state = super().state_dict()
+        if self._saved is not None:  # resumed, and no iteration has come since
+            return {**state, "gradients": dict(self._saved)}
+        parameters = {} if self._model is None else dict(self._model.named_parameters())
+        gradients = {name: one.grad.cpu() for name, one in parameters.items() if one.grad is not None}
+        return {**state, "gradients": gradients} if gradients else state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned; the gradients when the next iteration's are added to them.
+
+        Args:
+            state: the saved mapping.
+        """
+        super().load_state_dict(state)
+        self._saved = state.get("gradients")
+
     def has_batch_norm(self, module: nn.Module) -> bool:
         """Tell whether a module or one below it is a batch normalisation."""
         return any(isinstance(one, _BatchNorm) for one in module.modules())
@@ -56,7 +80,10 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
 
     def _init(self, runner: Runner) -> None:
         every = self.cumulative_iters
-        if runner.iter % every:
+        self._model = unwrapped(runner.model)
+        if self._saved is not None:
+            self._put_back(self._saved)
+        elif runner.iter % every and not any(one.grad is not None for one in self._model.parameters()):
             runner.logger.warning(
                 "the run goes on at iteration %d, which is no multiple of cumulative_iters=%d: the gradients "
                 "of the %d iterations before it are lost",
@@ -80,7 +107,13 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
                 every,
                 self.remainder_iters,
             )
+        self._saved = None
         self.initialized = True
+
+    def _put_back(self, gradients: Mapping[str, torch.Tensor]) -> None:
+        for name, parameter in self._model.named_parameters() if self._model is not None else ():
+            saved = gradients.get(name)
+            parameter.grad = None if saved is None else saved.to(parameter, copy=True)
 
     def _get_loss_factor(self, runner: Runner) -> int:
         rest = self.remainder_iters > 0 and runner.iter >= self.divisible_iters

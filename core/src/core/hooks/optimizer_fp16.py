@@ -89,7 +89,7 @@ class Fp16OptimizerHook(OptimizerHook):
         state = {"loss_scaler": self.loss_scaler.state_dict()}
         if self._meta is not None:
             self._meta["fp16"] = {**(self._meta.get("fp16") or {}), **state}
-        return state
+        return {**super().state_dict(), **state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with a saved scaler.
@@ -97,6 +97,7 @@ class Fp16OptimizerHook(OptimizerHook):
         Args:
             state: what `state_dict` returned.
         """
+        super().load_state_dict(state)
         self.loss_scaler.load_state_dict(state["loss_scaler"])
         self._restored = True
 

@@ -21,6 +21,9 @@ Warmup = Literal["constant", "linear", "exp"]
 Values = list[float] | dict[str, list[float]]
 """One number per parameter group; by name for several optimizers."""
 
+SCHEDULED = ("lr", "initial_lr", "momentum", "initial_momentum", "betas")
+"""The options of a parameter group that updaters set or begin with."""
+
 
 def warmup_factor(kind: Warmup | None, ratio: float, done: int, total: int) -> float:
     """Return what part of its full value a number has reached in the warm-up.

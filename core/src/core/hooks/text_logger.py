@@ -113,10 +113,13 @@ class TextLoggerHook(LoggerHook):
         if "time" in record:
             self.time_sec_tot += record["time"] * self.interval
             if runner.max_iters is not None:
-                average = self.time_sec_tot / (runner.iter - self.start_iter + 1)
+                # A resumed run may begin with the hooks that were left in the iteration before its first.
+                average = self.time_sec_tot / max(runner.iter - self.start_iter + 1, 1)
                 left = int(average * (runner.max_iters - runner.iter - 1))
                 line += f"eta: {datetime.timedelta(seconds=left)}, "
-            line += f"time: {record['time']:.3f}, data_time: {record['data_time']:.3f}, "
+            line += f"time: {record['time']:.3f}, "
+            if "data_time" in record:  # an evaluation before the first iteration forgets it
+                line += f"data_time: {record['data_time']:.3f}, "
             if "memory" in record:
                 line += f"memory: {record['memory']}, "
         return line

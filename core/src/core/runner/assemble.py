@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from core.config.sections.evaluation import PATH as EVALUATION
 from core.data.dataset import build_dataset
 from core.data.failures import WorkerSetup
-from core.data.loader import build_dataloader, close_loader, end_workers
+from core.data.loader import SeededLoader, build_dataloader, close_loader, end_workers
 from core.distributed.env import get_dist_info
 from core.optim.build import build_optimizer, is_several
 from core.runner.base import BaseRunner
@@ -62,6 +62,13 @@ class Assembly:
             close_loader(loader)
         if self.deaf:
             end_workers()
+
+    def reseed(self, seed: int) -> None:
+        """Let all loaders that were built depend on another seed."""
+        self.seed = seed
+        for loader in self._loaders:
+            if isinstance(loader, SeededLoader):
+                loader.reseed(seed)
 
     def model(self) -> torch.nn.Module:
         """Build the model, let it initialise its weights, and put it on the device."""

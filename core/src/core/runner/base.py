@@ -6,7 +6,7 @@ import functools
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from core.checkpoint import Writer, load_checkpoint, make_payload
+from core.data.exactness import not_resumable
 from core.device import move
 from core.distributed import get_dist_info
-from core.errors import CheckpointError, DataError, RunStateError, WriteError
+from core.errors import DataError, RunStateError, WriteError
 from core.logs import get_logger
 from core.runner import state
 from core.runner.log_buffer import LogBuffer
 from core.runner.registration import HookRegistration
+from core.runner.resuming import Resuming
 from core.runner.step import forward_step
 from core.suggest import did_you_mean
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 Optimizers = torch.optim.Optimizer | dict[str, torch.optim.Optimizer] | None
 
 
-class BaseRunner(HookRegistration, ABC):
+class BaseRunner(HookRegistration, Resuming, ABC):
     """Trains a model, calling hooks at every point of the run.
 
     Args:
@@ -60,7 +62,8 @@ class BaseRunner(HookRegistration, ABC):
         max_iters: int | None = None,
         max_epochs: int | None = None,
     ) -> None:
-        super().__init__()
+        HookRegistration.__init__(self)
+        Resuming.__init__(self)
         if batch_processor is not None and not callable(batch_processor):
             raise TypeError(f"batch_processor must be callable, got {type(batch_processor).__name__}")
         members = optimizer.values() if isinstance(optimizer, dict) else [optimizer]
@@ -99,11 +102,9 @@ class BaseRunner(HookRegistration, ABC):
         self._rank, self._world_size = get_dist_info()
         self._epoch = self._iter = self._inner_iter = 0
         self._max_epochs, self._max_iters = max_epochs, max_iters
-        self._stepped = False  # whether the model has seen the batch of the current iteration
         self._running = False
         self.began_at = 0  # how many iterations were done when the run began
         self._stop_reason: str | None = None
-        self._resumed: dict[str, Any] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -167,12 +168,7 @@ class BaseRunner(HookRegistration, ABC):
     @property
     def past_the_step(self) -> bool:
         """Whether what goes on now, such as an evaluation, is not training."""
-        return self._stepped or self.mode == "val"
-
-    @contextmanager
-    def at_last_iteration(self) -> Iterator[None]:
-        """Stand, for a block of code, where the last iteration ended, though the next batch was asked for."""
-        yield
+        return self.mode == "val" or self.hook_manager.point in ("after_train_iter", "after_train_epoch", "on_stop")
 
     @property
     def stop_reason(self) -> str | None:
@@ -200,7 +196,7 @@ class BaseRunner(HookRegistration, ABC):
     @property
     def completed_iters(self) -> int:
         """How many training iterations are done, the one whose hooks are running included."""
-        return self._iter + self._stepped
+        return self._iter + (self.hook_manager.point == "after_train_iter")
 
     @abstractmethod
     def train(self, data_loader: Any, **kwargs: Any) -> None:
@@ -225,6 +221,11 @@ class BaseRunner(HookRegistration, ABC):
     ) -> str:
         """Save the state of the run."""
 
+    def _stop_if_told(self) -> None:
+        """Call `on_stop`, as the last point of a phase in which `stop` was called."""
+        if self._stop_reason is not None:
+            self.call_hook("on_stop")
+
     def position(self) -> dict[str, Any]:
         """Return where the run stands in its data: completed epochs, batches of the epoch under way."""
         return {"epoch": self._epoch, "batch": 0}
@@ -233,6 +234,7 @@ class BaseRunner(HookRegistration, ABC):
         """Call a hook point of all hooks, in order."""
         if fn_name == "before_run":
             self.hook_manager.begin(self)
+            self._restore_generators()
         else:
             self.hook_manager.call(fn_name, self)
 
@@ -249,8 +251,8 @@ class BaseRunner(HookRegistration, ABC):
         self._stop_reason = None
         error: BaseException | None = None
         try:
-            if self._resumed:
-                state.apply(self, self._resumed)
+            self.described = state.describe(self)
+            self._restore_hooks()
             yield
             self._resumed = {}
         except BaseException as raised:
@@ -262,7 +264,6 @@ class BaseRunner(HookRegistration, ABC):
             raise error from raised
         finally:
             self._running = False
-            self._stepped = False
             first = self.hook_manager.end(self, error)
             if error is None and first is not None:
                 raise first
@@ -271,9 +272,6 @@ class BaseRunner(HookRegistration, ABC):
         """Call `before_run`, then restore the random number generators of a resumed checkpoint."""
         self.began_at = self._iter
         self.call_hook("before_run")
-        if self._resumed:
-            state.apply_rng(self._resumed)
-            self._resumed = {}  # a second run of this runner goes on where the first one ended
 
     def run_iter(self, data_batch: Any, train_mode: bool, **kwargs: Any) -> None:
         """Run the model on one batch and collect what it answers.
@@ -353,60 +351,6 @@ class BaseRunner(HookRegistration, ABC):
         keys = [(r"^module\.", "")] if revise_keys is None else revise_keys
         return load_checkpoint(self.model, filename, map_location, strict, self.logger, keys)
 
-    def resume(
-        self,
-        checkpoint: str,
-        resume_optimizer: bool = True,
-        map_location: Any = "default",
-        strict: bool = False,
-    ) -> None:
-        """Take over everything a checkpoint holds, so that `run` goes on where it was saved.
-
-        Args:
-            checkpoint: a path or an address.
-            resume_optimizer: whether the optimizer's state is taken over too.
-            map_location: where tensors go; by default to the CPU, from where the model takes them.
-            strict: whether weights that do not fit the model whole are an error.
-
-        Raises:
-            CheckpointError: if the file cannot be read or lacks what a resume needs.
-        """
-        where = "cpu" if map_location == "default" else map_location
-        loaded = self.load_checkpoint(checkpoint, map_location=where, strict=strict)
-        meta = loaded.get("meta") or {}
-        missing = [key for key in ("epoch", "iter") if key not in meta]
-        if missing:
-            raise CheckpointError(
-                f"{checkpoint}: meta lacks {' and '.join(missing)}: these are weights, not a run that can be "
-                "resumed; load_from takes weights"
-            )
-        if resume_optimizer and self.optimizer is not None:
-            self._resume_optimizer(checkpoint, loaded.get("optimizer"))
-        saved = loaded.get("hookloom") or {}
-        self._take_counters(meta, saved)
-        self.meta = {**(self.meta or {}), **meta}
-        self.meta.setdefault("hook_msgs", {})
-        self._resumed = dict(saved)
-        if self._running:  # a hook resumes in its `before_run`
-            state.apply(self, self._resumed)
-        self.logger.info("resumed epoch %d, iter %d", self.epoch, self.iter)
-
-    def _take_counters(self, meta: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
-        self._epoch = saved.get("epoch", meta["epoch"])
-        self._iter = saved.get("iter", meta["iter"])
-
-    def _resume_optimizer(self, checkpoint: str, saved: Any) -> None:
-        if saved is None:
-            raise CheckpointError(f"{checkpoint}: holds no optimizer state; pass resume_optimizer=False")
-        try:
-            if isinstance(self.optimizer, dict):
-                for name, optimizer in self.optimizer.items():
-                    state.restore_optimizer(optimizer, saved[name])
-            elif self.optimizer is not None:
-                state.restore_optimizer(self.optimizer, saved)
-        except (KeyError, ValueError, TypeError) as error:
-            raise CheckpointError(f"{checkpoint}: the optimizer state does not fit: {error}") from error
-
     def _save(
         self,
         out_dir: str,
@@ -419,6 +363,9 @@ class BaseRunner(HookRegistration, ABC):
         """Write one checkpoint and the name of the latest, and return its path."""
         if meta is not None and not isinstance(meta, Mapping):
             raise TypeError(f"meta must be a dict or None, got {type(meta).__name__}")
+        if self._again:
+            self.logger.info("%s is not saved a second time, since a resumed run only goes back to its place", filename)
+            return str(Path(out_dir) / filename)
         ours = state.snapshot(self)  # first, since a hook may note its state in the meta too
         facts = {**(meta or {}), **(self.meta or {}), "epoch": epoch, "iter": self.completed_iters}
         path = Path(out_dir) / filename
@@ -442,10 +389,12 @@ class BaseRunner(HookRegistration, ABC):
         if all(mode == "val" or length == 0 for mode, length in workflow):
             raise ValueError(f"the workflow {workflow} never trains: the run would have no end")
 
-    def _announce(self, workflow: Any, length: str) -> None:
+    def _announce(self, workflow: Any, data_loaders: Sequence[Any], length: str) -> None:
         self.logger.info("work_dir: %s", self.work_dir or "NONE")
         self.logger.info("hooks, in the order in which they run:\n%s", self.hook_manager.describe())
         self.logger.info("workflow: %s, max: %s", workflow, length)
+        for said in dict.fromkeys(said for loader in data_loaders for said in not_resumable(loader)):
+            self.logger.warning("resuming: %s", said)
 
 
 def _explained(error: BaseException) -> BaseException:

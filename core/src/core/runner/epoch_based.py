@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from core.runner import state
 from core.runner.base import BaseRunner
 from core.runner.loader import check_not_empty, read
+from core.runner.place import Place, light, samples_of
+from core.runner.replay import Replay, beginning, dataset_state, generator_states, restore_generators
 
 EPOCH_TEMPLATE = "epoch_{}.pth"
 
@@ -20,7 +23,14 @@ class EpochBasedRunner(BaseRunner):
     The arguments are those of `BaseRunner`, with `max_epochs`.
     """
 
-    _skip = 0  # batches of the first epoch that a resumed run has seen
+    _loaders: Sequence[Any] = ()
+    _phase: str | None = None  # the mode of the phase under way, and whether it has begun to read its loader
+    _entered = False
+    _entry = 0  # the entry of the workflow that is under way or next, and how often it has run
+    _turn = 0
+    _beginning: Mapping[str, Any] = {}
+    _first_iter: int | None = None  # of the training epoch under way; before the run's for a resumed one
+    _validated = 0  # batches of a validation that the model has seen
 
     def train(self, data_loader: Any, **kwargs: Any) -> None:
         """Train one epoch.
@@ -33,31 +43,22 @@ class EpochBasedRunner(BaseRunner):
         self.mode = "train"
         self.data_loader = data_loader
         self._know_length(data_loader)
-        skip, self._skip = self._skip, 0
-        self._epoch_began_at = self._iter
-        self.call_hook("before_train_epoch")
+        batches, done = self._enter(data_loader)
         call_hook = self.call_hook
-        for inner_iter, data_batch in enumerate(read(data_loader, skip), skip):
+        for inner_iter, data_batch in enumerate(batches, done):
             self.data_batch = data_batch
             self._inner_iter = inner_iter
             call_hook("before_train_iter")
             self.run_iter(data_batch, train_mode=True, **kwargs)
-            self._stepped = True
             call_hook("after_train_iter")
+            self._iter += 1
             if self.interruption is not None:
                 self.interruption.at_iteration(self)
-            self._stepped = False
-            self._iter += 1
         self.data_batch = None
-        self._between = True
         self.call_hook("after_train_epoch")
-        if self._stop_reason is not None:
-            self.call_hook("on_stop")
-        self._between = False
+        self._stop_if_told()
         self._epoch += 1
-
-    _epoch_began_at = 0
-    _between = False  # whether the batches of the epoch are done and its last hooks are running
+        self._first_iter = None
 
     @torch.no_grad()
     def val(self, data_loader: Any, **kwargs: Any) -> None:
@@ -70,17 +71,17 @@ class EpochBasedRunner(BaseRunner):
         self.model.eval()
         self.mode = "val"
         self.data_loader = data_loader
-        self.call_hook("before_val_epoch")
-        for inner_iter, data_batch in enumerate(read(data_loader)):
+        batches, done = self._enter(data_loader)
+        for inner_iter, data_batch in enumerate(batches, done):
             self.data_batch = data_batch
             self._inner_iter = inner_iter
             self.call_hook("before_val_iter")
             self.run_iter(data_batch, train_mode=False, **kwargs)
+            self._validated = inner_iter + 1
             self.call_hook("after_val_iter")
         self.data_batch = None
         self.call_hook("after_val_epoch")
-        if self._stop_reason is not None:
-            self.call_hook("on_stop")
+        self._stop_if_told()
 
     def run(
         self,
@@ -110,15 +111,90 @@ class EpochBasedRunner(BaseRunner):
             check_not_empty(loader)
             if mode == "train" and self._max_iters is None:
                 self._know_length(loader)
-        self._announce(workflow, f"{self._max_epochs} epochs")
+        self._announce(workflow, data_loaders, f"{self._max_epochs} epochs")
+        self._loaders, self._workflow = data_loaders, [tuple(entry) for entry in workflow]
+        self._entry, self._turn, self._phase = 0, 0, None
         self.begin()
-        while self._epoch < self._max_epochs and self._stop_reason is None:
-            for (mode, epochs), loader in zip(workflow, data_loaders, strict=True):
-                for _ in range(epochs):
+        self._go_on()
+        # A resumed run ends the round of the workflow that it stands in, also after the last training epoch.
+        while self._stop_reason is None and (self._entry or self._turn or self._epoch < self._max_epochs):
+            for entry in range(self._entry, len(workflow)):
+                self._entry, first = entry, self._turn
+                mode, epochs = workflow[entry]
+                for turn in range(first, epochs):
                     if self._stop_reason is not None or (mode == "train" and self._epoch >= self._max_epochs):
                         break
-                    getattr(self, mode)(loader, **kwargs)
+                    self._turn, self._phase, self._entered = turn, mode, False
+                    getattr(self, mode)(data_loaders[entry], **kwargs)
+                    self._turn, self._phase = turn + 1, None
+                    self._check_gone_on()
+                self._turn = 0
+            self._entry = 0
         self.call_hook("after_run")
+
+    def _enter(self, data_loader: Any) -> tuple[Iterator[Any], int]:
+        """Begin a phase, or go on inside the one that was resumed; return its batches and how many are done."""
+        place, self._inside, self._entered = self._inside, None, True
+        point, training = f"before_{self.mode}_epoch", self.mode == "train"
+        if place is None:
+            self._validated, self._first_iter = 0, self._iter if training else None
+            self._beginning = beginning(data_loader)
+            self.call_hook(point)
+            return read(data_loader), 0
+        self._validated = place.done
+        self._first_iter = place.iter + place.at("after_iter") - place.done if training else None
+        self._beginning = place.beginning
+        self._enter_again(point, place)
+        if place.point == point:
+            self._make_up(point, place)
+            return read(data_loader), 0
+        replay = Replay({**place.beginning, **place.loader}, ahead=place.at("before_iter"))
+        if replay.ahead:
+            self.hook_manager.narrow(str(place.point), self._left_at(place))
+        elif place.at("after_iter"):
+            self._inner_iter = max(place.done - 1, 0)
+            self._make_up(f"after_{self.mode}_iter", place)
+            self._iter += training
+        return read(data_loader, place.done, replay), place.done
+
+    def _go_on(self) -> None:
+        """Go to where in the workflow a resumed run stood, and end a phase whose batches were all done."""
+        place = self._take_place()
+        if place is None:
+            return
+        for loader, saved in zip(self._loaders, place.loaders, strict=False):
+            restore_generators(loader, saved)
+        entry = self._entry_of(place)
+        if entry is None:
+            return
+        self._entry, self._turn = entry, place.turn if place.workflow == self._workflow else 0
+        if place.mode is None:
+            self._ends_again(place, ("after_run",))
+            return
+        if not place.at("after_epoch"):
+            self._inside = place.fitted(self._loaders[entry], self.logger)
+            return
+        training = place.mode == "train"
+        self.model.train(training)
+        self.mode, self.data_loader, self._phase = place.mode, self._loaders[entry], place.mode
+        if training:
+            self._know_length(self.data_loader)
+        with contextlib.nullcontext() if training else torch.no_grad():
+            self._make_up(f"after_{place.mode}_epoch", place)
+            self._stop_if_told()
+        self._epoch += training
+        self._turn, self._phase = self._turn + 1, None
+
+    def _check_gone_on(self) -> None:
+        """Say that a `train` or `val` of the user's own has not asked for the place inside its phase."""
+        place, self._inside = self._inside, None
+        if place is not None:
+            self.logger.warning(
+                "the resumed run stood at batch %d of this epoch, but %s has a %s of its own, which began it anew",
+                place.done,
+                type(self).__name__,
+                place.mode,
+            )
 
     def _know_length(self, data_loader: Any) -> None:
         try:
@@ -128,32 +204,67 @@ class EpochBasedRunner(BaseRunner):
 
     def position(self) -> dict[str, Any]:
         """Return completed epochs, and batches of the epoch under way."""
-        if self._between:
+        if self._at_the_end_of_an_epoch():
             return {"epoch": self._epoch + 1, "batch": 0}
-        return {"epoch": self._epoch, "batch": self._inner_iter + 1 if self._stepped else 0}
+        return {"epoch": self._epoch, "batch": self._batches_done() if self._phase == "train" else 0}
 
-    @property
-    def past_the_step(self) -> bool:
-        """Whether what goes on now, such as an evaluation, is not training."""
-        return self._between or super().past_the_step
+    def _at_the_end_of_an_epoch(self) -> bool:
+        point = self.hook_manager.point
+        return point == "after_train_epoch" or (point == "on_stop" and self.mode == "train")
 
-    @contextmanager
-    def at_last_iteration(self) -> Iterator[None]:
-        """Stand, for a block of code, where the last iteration ended, though the next batch was asked for."""
-        before = self._epoch, self._iter, self._stepped, self._between
-        if self.mode == "train" and not self.past_the_step:
-            if self._iter > self._epoch_began_at:
-                self._iter, self._stepped = self._iter - 1, True
-            else:
-                self._epoch, self._between = self._epoch - 1, True
-        try:
-            yield
-        finally:
-            self._epoch, self._iter, self._stepped, self._between = before
+    def _batches_done(self) -> int:
+        """Return how many batches of the phase under way the model has seen."""
+        if self._phase == "val":
+            return self._validated
+        if self._first_iter is not None:
+            return self.completed_iters - self._first_iter
+        # Inside a `train` of the user's own.
+        point = str(self.hook_manager.point)
+        return self._inner_iter + (point == "after_train_iter") if point.endswith("_iter") else 0
 
-    def _take_counters(self, meta: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
-        super()._take_counters(meta, saved)
-        self._skip = saved.get("batch", 0)
+    def place(self) -> Place | None:
+        """Return where the run stands, for a resume to go on there."""
+        if not self._running:
+            return None
+        point = self.hook_manager.point
+        if point == "on_stop":
+            return self._place_after_stopping()
+        inside = self._phase is not None and (self._entered or point is not None)
+        waiting = str(point).startswith("before_")
+        return Place(
+            workflow=self._workflow,
+            entry=self._entry,
+            turn=self._turn,
+            mode=self._phase if inside else None,
+            point=point,
+            left=state.ids_of(self.hook_manager, self.hook_manager.left()),
+            epoch=self._epoch,
+            iter=self._iter,
+            inner_iter=self._inner_iter,
+            done=self._batches_done() if inside else 0,
+            samples=samples_of(self.data_loader),
+            beginning=dict(self._beginning) if inside else {},
+            outputs=light(self.outputs),
+            loader=dataset_state(self.data_loader) if inside and not waiting else {},
+            loaders=[generator_states(loader) for loader in self._loaders],
+        )
+
+    def _place_after_stopping(self) -> Place:
+        """Return where a run that is stopped would have gone on: the phase is over, and nothing is made up for."""
+        return Place(
+            workflow=self._workflow,
+            entry=self._entry,
+            turn=self._turn + 1,
+            mode=None,
+            point=None,
+            left=[],
+            epoch=self.position()["epoch"],
+            iter=self._iter,
+            inner_iter=self._inner_iter,
+            done=0,
+            outputs=light(self.outputs),
+            loaders=[generator_states(loader) for loader in self._loaders],
+        )
 
     def save_checkpoint(
         self,
@@ -167,8 +278,8 @@ class EpochBasedRunner(BaseRunner):
 
         Args:
             out_dir: the folder.
-            filename_tmpl: the name, with a place for the number of the epoch; within an epoch, for that of
-                the iteration.
+            filename_tmpl: the name, with a place for the number of epochs that are done; within an epoch, for
+                that of iterations.
             save_optimizer: whether the optimizer's state is saved.
             meta: facts beyond those of the runner.
             create_symlink: whether `latest.pth` names the new file.
@@ -180,10 +291,10 @@ class EpochBasedRunner(BaseRunner):
             WriteError: if it cannot be written; what was saved before is whole.
             UnsavableStateError: if something in it is neither a tensor nor plain data.
         """
-        inside = self._stepped
+        inside = self._phase == "train" and not str(self.hook_manager.point).endswith(("_epoch", "on_stop"))
         if inside and filename_tmpl == EPOCH_TEMPLATE:
             filename_tmpl = "iter_{}.pth"
-        done = self._epoch if self.mode == "val" else self._epoch + 1  # a validation follows what is counted
-        number = self.completed_iters if inside else done
-        epoch = self.position()["epoch"] if inside else done
+        # Outside of a run MMCV takes the epoch that would be next for the one that is saved, and so do its users.
+        epoch = self.position()["epoch"] if self._running else self._epoch + 1
+        number = self.completed_iters if inside else epoch
         return self._save(out_dir, filename_tmpl.format(number), save_optimizer, meta, create_symlink, epoch)

@@ -27,6 +27,10 @@ class Leaving(BaseException):
     """Raised out of a signal handler where nothing would be lost by going at once."""
 
 
+class AllSaved(Leaving):
+    """Raised where all that was done is saved, and something goes on that can be done again."""
+
+
 class NoLongerWaiting(Leaving):
     """Raised where a batch was waited for that others load."""
 
@@ -92,7 +96,9 @@ class Interruption:
             if greatest == _FAILED:
                 runner.writer.check()
                 raise peer_failure("a checkpoint could not be written", writing=True)
-            self.signal = greatest or None
+            if not greatest:
+                return  # a signal that came during the vote is told in the next one
+            self.signal = greatest
         if self.signal is not None:
             raise self._saved(runner)
 
@@ -106,17 +112,22 @@ class Interruption:
         lost = isinstance(error, LostWorkerError) and error.loader is _source(runner)
         if self.signal is None or self._vote is not None or not (lost or isinstance(error, Leaving)):
             return error
-        if runner.completed_iters == runner.began_at:
-            return self._error("before the first iteration was over")
+        hook = _hook(runner)
         try:
-            with runner.at_last_iteration():
-                return self._saved(runner)
+            if isinstance(error, AllSaved) and hook is not None:
+                runner.writer.wait()
+                return self._told(runner, hook.saved_at or 0, hook.saved_as)
+            if runner.completed_iters == runner.began_at:
+                return self._error("before the first iteration was over")
+            return self._saved(runner)
         except Exception as failure:
             return failure
 
     def _saved(self, runner: BaseRunner) -> StoppedError:
         done = runner.completed_iters
-        path = save_now(runner)
+        return self._told(runner, done, save_now(runner))
+
+    def _told(self, runner: BaseRunner, done: int, path: str | None) -> StoppedError:
         kept = f"{path} is saved, and --auto-resume goes on with it" if path else "there is no folder to save it in"
         error = self._error(f"after {done} iteration{'' if done == 1 else 's'}; {kept}")
         runner.logger.info("%s", error)
@@ -143,10 +154,10 @@ class Interruption:
             os.write(2, b"finishing the iteration, then saving; Ctrl-C again leaves at once\n")
         if self._vote is None:
             runner.interruption = self
-            if runner.running and _waiting_for_workers(runner, frame):
+            if runner.running and runner.hook_manager.point is None and _waiting_for_workers(runner, frame):
                 raise NoLongerWaiting
             if runner.running and nothing_to_lose(runner):
-                raise Leaving
+                raise AllSaved
 
     def _take_over(self, number: int, handler: Callable[[int, FrameType | None], None]) -> None:
         former = signal.signal(number, handler)
@@ -165,6 +176,7 @@ def save_now(runner: BaseRunner) -> str | None:
         path = hook.save_now(runner)
     elif runner.work_dir is not None and runner.completed_iters:
         folder = runner.work_dir
+        runner.collect_generators()
         on_first(runner, lambda: runner.save_checkpoint(folder, filename_tmpl="iter_{}.pth"))
         path = os.path.join(folder, f"iter_{runner.completed_iters}.pth")
     runner.writer.wait()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from core.runner import state
 from core.runner.base import BaseRunner
 from core.runner.loader import IterLoader, check_not_empty
+from core.runner.place import Place, fitted_batches, light, samples_of
 from core.runner.registration import TIMER, Section
+from core.seeding import rng_state
 
 
 class IterBasedRunner(BaseRunner):
@@ -20,6 +24,9 @@ class IterBasedRunner(BaseRunner):
     """
 
     _train_loader: IterLoader | None = None
+    _loaders: Sequence[IterLoader] = ()
+    _entry = 0  # the entry of the workflow that is under way
+    _beginning: Mapping[str, Any] = {}
 
     def train(self, data_loader: Any, **kwargs: Any) -> None:
         """Train one iteration.
@@ -37,16 +44,13 @@ class IterBasedRunner(BaseRunner):
         data_batch = self.data_batch = next(data_loader)
         self.call_hook("before_train_iter")
         self.run_iter(data_batch, train_mode=True, **kwargs)
-        self._stepped = True
         self.call_hook("after_train_iter")
-        if self._stop_reason is not None:
-            self.call_hook("on_stop")
-        elif self.interruption is not None:
-            self.interruption.at_iteration(self)
-        self._stepped = False
+        self._stop_if_told()
         self.data_batch = None
         self._inner_iter += 1
         self._iter += 1
+        if self._stop_reason is None and self.interruption is not None:
+            self.interruption.at_iteration(self)
 
     @torch.no_grad()
     def val(self, data_loader: Any, **kwargs: Any) -> None:
@@ -63,8 +67,7 @@ class IterBasedRunner(BaseRunner):
         self.call_hook("before_val_iter")
         self.run_iter(data_batch, train_mode=False, **kwargs)
         self.call_hook("after_val_iter")
-        if self._stop_reason is not None:
-            self.call_hook("on_stop")
+        self._stop_if_told()
         self.data_batch = None
         self._inner_iter += 1
 
@@ -97,40 +100,115 @@ class IterBasedRunner(BaseRunner):
         self._check_run(data_loaders, workflow)
         for loader in data_loaders:
             check_not_empty(loader)
-        loaders = [IterLoader(loader) for loader in data_loaders]
-        self._place(loaders, workflow)
-        self._announce(workflow, f"{self._max_iters} iterations")
+        loaders = self._loaders = [IterLoader(loader) for loader in data_loaders]
+        self._workflow, self._entry = [tuple(entry) for entry in workflow], 0
+        self._place_loaders()
+        self._announce(workflow, data_loaders, f"{self._max_iters} iterations")
         self.begin()
-        self.call_hook("before_epoch")
-        while self._iter < self._max_iters and self._stop_reason is None:
-            for (mode, iterations), loader in zip(workflow, loaders, strict=True):
-                self._inner_iter = 0
-                step = getattr(self, mode)
-                for _ in range(iterations):
+        done = self._go_on()
+        # A resumed run ends the round of the workflow that it stands in, also after the last training iteration.
+        while self._stop_reason is None and (self._entry or done or self._iter < self._max_iters):
+            for entry in range(self._entry, len(workflow)):
+                mode, iterations = workflow[entry]
+                loader, step = loaders[entry], getattr(self, mode)
+                self._entry, self._inner_iter = entry, done
+                for _ in range(done, iterations):
                     if self._stop_reason is not None or (mode == "train" and self._iter >= self._max_iters):
                         break
                     step(loader, **kwargs)
+                done = 0
+            self._entry = 0
         self.call_hook("after_epoch")
         self.call_hook("after_run")
 
-    def _place(self, loaders: list[IterLoader], workflow: list[tuple[str, int]]) -> None:
-        """Put the training loader where a resumed run had come to."""
-        for (mode, _), loader in zip(workflow, loaders, strict=True):
-            if mode == "train":
-                self.data_loader = self._train_loader = loader
-                if "loader" in self._resumed:
-                    loader.load_state_dict(self._resumed["loader"])
-                return
+    def _place_loaders(self) -> None:
+        """Put the loaders where a resumed run had come to."""
+        place = Place.saved(self._resumed)
+        same = place is not None and place.workflow == self._workflow
+        saved: list[Any] = list(place.loaders) if place is not None and same else [None] * len(self._loaders)
+        modes = [mode for mode, _ in self._workflow]
+        trained = modes.index("train")
+        self.data_loader = self._train_loader = self._loaders[trained]
+        saved[trained] = saved[trained] or self._resumed.get("loader")
+        for index, (loader, one) in enumerate(zip(self._loaders, saved, strict=True)):
+            if one is None:
+                continue
+            if modes[index] == "train" and place is not None:
+                one = {**one, "batch": fitted_batches(one["batch"], place.samples, loader, self.logger)}
+            waiting = place is not None and same and index == place.entry and place.at("before_iter")
+            loader.load_state_dict(one, drawn=waiting)
 
-    def _take_counters(self, meta: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
-        super()._take_counters(meta, saved)
-        if self._running and self._train_loader is not None and "loader" in saved:
-            self._train_loader.load_state_dict(saved["loader"])
+    def _go_on(self) -> int:
+        """Go to where in the workflow a resumed run stood; return how many iterations of its entry are done."""
+        place = self._take_place()
+        if place is None:
+            self._beginning = {"rng": rng_state()}
+            self.call_hook("before_epoch")
+            return 0
+        self._beginning = place.beginning
+        self._enter_again("before_epoch", place)
+        if place.point == "before_epoch":
+            self._make_up("before_epoch", place)
+        entry = self._entry_of(place)
+        if place.mode is None or entry is None or self._ends_again(place, ("after_epoch", "after_run")):
+            return 0
+        self._entry, training = entry, place.mode == "train"
+        self.mode, self.data_loader = place.mode, self._loaders[entry]
+        self.model.train(training)
+        done = place.turn
+        if place.at("before_iter"):
+            self.hook_manager.narrow(str(place.point), self._left_at(place))
+        elif place.at("after_iter"):
+            with contextlib.nullcontext() if training else torch.no_grad():
+                self._make_up(str(place.point), place)
+                self._stop_if_told()
+            self._iter += training
+            done += 1
+        return done if place.workflow == self._workflow else 0
+
+    @property
+    def completed_iters(self) -> int:
+        """How many training iterations are done, the one whose hooks are running included."""
+        return super().completed_iters + (self.hook_manager.point == "on_stop" and self.mode == "train")
 
     def position(self) -> dict[str, Any]:
         """Return completed passes over the training loader, and how far the one under way has come."""
-        loader = self._train_loader.state_dict() if self._train_loader else {"epoch": self._epoch, "batch": 0}
+        if self._train_loader is None:
+            return {"epoch": self._epoch, "batch": 0}
+        loader = self._train_loader.state_dict(drawn=self.mode == "train" and self._is_waiting())
         return {"epoch": loader["epoch"], "batch": loader["batch"], "loader": loader}
+
+    def _is_waiting(self) -> bool:
+        """Tell whether the model has still to see the batch that was drawn last."""
+        point = self.hook_manager.point
+        return self.data_batch is not None and (point is None or point.startswith("before_"))
+
+    def place(self) -> Place | None:
+        """Return where the run stands, for a resume to go on there."""
+        if not self._running:
+            return None
+        point = self.hook_manager.point
+        # A run that is stopped would have gone on with the next iteration, and nothing is made up for.
+        stopping = point == "on_stop"
+        return Place(
+            workflow=self._workflow,
+            entry=self._entry,
+            turn=self._inner_iter + stopping,
+            mode=self.mode,
+            point=None if stopping else point,
+            left=[] if stopping else state.ids_of(self.hook_manager, self.hook_manager.left()),
+            epoch=self._epoch,
+            iter=self.completed_iters if stopping else self._iter,
+            inner_iter=self._inner_iter + stopping,
+            done=0,
+            samples=samples_of(self._train_loader),
+            beginning=dict(self._beginning),
+            outputs=light(self.outputs),
+            loaders=[
+                loader.state_dict(drawn=self._is_waiting() and index == self._entry)
+                for index, loader in enumerate(self._loaders)
+            ],
+        )
 
     def save_checkpoint(
         self,

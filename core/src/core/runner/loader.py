@@ -2,50 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from torch.utils.data import DataLoader, IterableDataset
+
 from core.errors import EmptyDatasetError
+from core.runner.replay import Replay, beginning, dataset_state, depends_on_globals
 
 
-def read(loader: Any, start: int = 0) -> Iterator[Any]:
+def read(loader: Any, start: int = 0, replay: Replay | None = None) -> Iterator[Any]:
     """Yield the batches of one epoch from batch `start` on, turning failures of the data into clear errors.
 
-    Batches before `start` are skipped in the sampler where it can (`start_at`), else read through.
+    Batches before `start` are skipped in the sampler where that gives the same data, else read through.
+
+    Args:
+        loader: the batches of the epoch.
+        start: how many of them are left out.
+        replay: what the epoch was begun with, if a resumed run goes on inside it.
 
     Raises:
         DataError: if the user's dataset raises or a worker dies.
     """
-    if start and hasattr(getattr(loader, "batch_sampler", None), "start_at"):
-        loader.batch_sampler.start_at(start)
-        start = 0
-    batches = iter(loader)
-    if start:
-        batches = islice(batches, start, None)
+    if start and _holds(loader, start):
+        return  # an iterable dataset that knows its place may take its end for its beginning
+    try:
+        batches, ahead = _begun(loader, start, replay)
+    except Exception as error:
+        if _is_over(error, loader):
+            return
+    yield from ahead
     while True:
         try:
             batch = next(batches)
         except Exception as error:
-            from core.data.failures import explain_data_failure, is_end
-
-            if isinstance(error, StopIteration) and is_end(error, loader):
+            if _is_over(error, loader):
                 return
-            explained = explain_data_failure(error, loader)
-            if explained is None:
-                raise
-            raise explained from error
         yield batch
+
+
+def _is_over(error: Exception, loader: Any) -> bool:
+    """Tell that the epoch is over, or raise what went wrong in its place."""
+    from core.data.failures import explain_data_failure, is_end
+
+    if isinstance(error, StopIteration) and is_end(error, loader):
+        return True
+    explained = explain_data_failure(error, loader)
+    if explained is None:
+        raise error
+    raise explained from error
+
+
+def _begun(loader: Any, start: int, replay: Replay | None) -> tuple[Iterator[Any], list[Any]]:
+    """Return the batches from `start` on, and one that a resumed run had loaded already."""
+    if replay is None:
+        return _opened(loader, start), []
+    start = replay.place(loader, start)
+    with replay.generators(loader):
+        batches = _opened(loader, start)
+        return batches, [next(batches)] if replay.ahead else []
+
+
+def _opened(loader: Any, start: int) -> Iterator[Any]:
+    if start and not isinstance(getattr(loader, "dataset", None), IterableDataset):
+        owners: list[Any] = [loader, getattr(loader, "batch_sampler", None)]
+        for owner in owners:
+            if hasattr(owner, "start_at"):
+                owner.start_at(start)
+                start = 0
+                break
+    batches: Iterator[Any] = iter(loader)
+    # A loader of torch without workers fetches what its sampler says, so only the sampler need go on. A worker's
+    # generators depend on all that the worker has loaded.
+    skipped = getattr(batches, "_sampler_iter", batches) if _skippable(loader) else batches
+    for _ in range(start):
+        next(skipped)
+    return batches
+
+
+def _holds(loader: Any, batches: int) -> bool:
+    """Tell whether a loader is known to have no more than some number of batches."""
+    if isinstance(getattr(loader, "dataset", None), IterableDataset) and bool(getattr(loader, "num_workers", None)):
+        return False  # torch only guesses how many its workers will give
+    try:
+        return len(loader) <= batches
+    except TypeError:
+        return False
+
+
+def _skippable(loader: Any) -> bool:
+    return isinstance(loader, DataLoader) and not loader.num_workers and not isinstance(loader.dataset, IterableDataset)
 
 
 def set_epoch(loader: Any, epoch: int) -> None:
     """Tell whatever of a loader orders its data which epoch begins."""
-    # A batch sampler comes first: it passes the epoch on, and may have a use for it itself.
-    owners = [getattr(loader, name, None) for name in ("batch_sampler", "sampler")]
-    candidates: list[Any] = [one for owner in owners for one in (owner, getattr(owner, "sampler", None))]
-    for sampler in candidates:
-        if hasattr(sampler, "set_epoch"):
-            sampler.set_epoch(epoch)
+    # Who passes the epoch on comes first, and may have a use for it itself.
+    batches, sampler = getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)
+    inner = [getattr(owner, "sampler", None) for owner in (batches, sampler)]
+    owners: list[Any] = [loader, batches, inner[0], sampler, inner[1]]
+    for one in owners:
+        if hasattr(one, "set_epoch"):
+            one.set_epoch(epoch)
             return
 
 
@@ -61,6 +118,9 @@ class IterLoader:
         self._epoch = 0
         self._batch = 0
         self._batches: Iterator[Any] | None = None
+        self._beginning: dict[str, Any] = {}
+        self._replay: Replay | None = None
+        self._ahead = False  # whether a resumed run has still to find that the epoch before is over
 
     @property
     def dataloader(self) -> Any:
@@ -70,7 +130,7 @@ class IterLoader:
     @property
     def epoch(self) -> int:
         """How often the loader was read to its end."""
-        return self._epoch
+        return self._epoch - self._ahead
 
     def __len__(self) -> int:
         return len(self._dataloader)
@@ -85,29 +145,51 @@ class IterLoader:
 
     def __next__(self) -> Any:
         if self._batches is None:
-            if self._epoch or self._batch:
-                set_epoch(self._dataloader, self._epoch)
-            self._batches = read(self._dataloader, self._batch)
+            self._batches = self._open()
         batch = next(self._batches, self)
         if batch is self:
             self._epoch += 1
             self._batch = 0
-            set_epoch(self._dataloader, self._epoch)
-            self._batches = read(self._dataloader)
+            self._batches = self._open()
             batch = next(self._batches, self)
             if batch is self:
                 raise EmptyDatasetError(f"the loader of {_dataset_name(self._dataloader)} gives no batches")
         self._batch += 1
         return batch
 
-    def state_dict(self) -> dict[str, int]:
-        """Return how far the run has come: full epochs, and batches consumed of the running one."""
-        return {"epoch": self._epoch, "batch": self._batch}
+    def _open(self) -> Iterator[Any]:
+        loader, (replay, self._replay) = self._dataloader, (self._replay, None)
+        self._ahead = False
+        if self._epoch or self._batch:
+            set_epoch(loader, self._epoch)
+        if replay is None and depends_on_globals(loader):
+            self._beginning = beginning(loader)
+        return read(loader, self._batch, replay)
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after the batch that `state_dict` named; nothing is loaded twice."""
+    def state_dict(self, *, drawn: bool = False) -> dict[str, Any]:
+        """Return how far the run has come: full epochs, and batches consumed of the running one.
+
+        Args:
+            drawn: whether the last batch is loaded and not consumed yet.
+        """
+        state: dict[str, Any] = {"epoch": self._epoch, "batch": self._batch - drawn}
+        if self._batches is not None or self._replay is not None:
+            state |= {**self._beginning, **({} if drawn else dataset_state(self._dataloader))}
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any], *, drawn: bool = False) -> None:
+        """Go on after the batch that `state_dict` named; nothing is loaded twice.
+
+        Args:
+            state: as `state_dict` returned it.
+            drawn: as it was given there.
+        """
         self._epoch, self._batch = state["epoch"], state["batch"]
         self._batches = None
+        # No batch of this epoch is consumed, so it was begun by asking for one.
+        self._ahead = self._epoch > 0 and self._batch == 0
+        self._beginning = {key: state[key] for key in ("rng", "generators") if key in state}
+        self._replay = Replay(state, drawn) if len(state) > 2 else None
 
 
 def check_not_empty(loader: Any) -> None:

@@ -82,6 +82,27 @@ class LogBuffer:
                 del values[:-keep], weights[:-keep]
         self.ready = True
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the history and the averages: what a resumed run goes on averaging over, and logs."""
+        # What is no number cannot be averaged; whoever logs it learns so from a logger, not from a checkpoint.
+        names = [name for name, values in self.val_history.items() if all(map(_is_number, values))]
+        if len(names) == len(self.val_history):
+            self._fetch()
+        return {
+            "values": {name: list(self.val_history[name]) for name in names},
+            "counts": {name: list(self.n_history[name]) for name in names},
+            "output": dict(self.output),
+            "ready": self.ready,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.clear()
+        self.val_history.update({name: list(values) for name, values in state["values"].items()})
+        self.n_history.update({name: list(counts) for name, counts in state["counts"].items()})
+        self.output.update(state["output"])
+        self.ready = state["ready"]
+
     def _fetch(self) -> None:
         """Turn all tensors of the history into numbers, in one transfer per device."""
         waiting: dict[torch.device, list[tuple[list[Any], int]]] = {}
@@ -99,6 +120,12 @@ class LogBuffer:
             numbers = _numbers([values[place] for values, place in entries])
             for (values, place), number in zip(entries, numbers, strict=True):
                 values[place] = number
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1
+    return isinstance(value, (int, float, np.number)) or (isinstance(value, np.ndarray) and value.ndim == 0)
 
 
 def _numbers(tensors: list[torch.Tensor]) -> list[float]:

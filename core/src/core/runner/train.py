@@ -175,7 +175,7 @@ class _Run:
         self.stack.push(lambda kind, error, trace: parts.close(hurry=waited_in_vain(error)))
         runner, loaders = self._build(parts, logger, work_dir, seed, now, warnings)
         runner.in_step = True
-        self._restore(runner, work_dir)
+        self._restore(runner, parts, work_dir)
         with self.interruption.watching(runner), self.progress(runner):
             runner.run(loaders, list(config.workflow))
         return runner
@@ -252,22 +252,35 @@ class _Run:
             torch.distributed.broadcast_object_list(drawn)
         return drawn[0]
 
-    def _restore(self, runner: BaseRunner, work_dir: Path) -> None:
+    def _restore(self, runner: BaseRunner, parts: Assembly, work_dir: Path) -> None:
         """Take over a checkpoint: a named one, the newest one, or weights alone, in this order."""
-        config, options = self.config, self.options
-        resume = options.resume_from or config.resume_from
-        if not resume and isinstance(config.resume, str):
-            resume = config.resume
-        automatic = options.auto_resume or config.auto_resume or config.resume is True
-        if not resume and automatic:
+        config, options, chosen = self.config, self.options, self.config.resuming
+        resume = options.resume_from or (chosen.from_ if isinstance(chosen.from_, str) else None)
+        if not resume and (options.auto_resume or chosen.from_):
             found = find_latest(work_dir, runner.logger, also=checkpoint_folders(runner))
             if found is None:
                 runner.logger.info("auto_resume: %s holds no checkpoint, so the run starts at its beginning", work_dir)
             resume = None if found is None else str(found)
         if resume:
-            runner.resume(resume, strict=True)
+            now = (runner.meta or {}).get("seed")
+            runner.resume(resume, strict=True, schedule=chosen.schedule)
+            self._settle_seed(runner, parts, now)
         elif options.load_from or config.load_from:
             runner.load_checkpoint(str(options.load_from or config.load_from))
+
+    def _settle_seed(self, runner: BaseRunner, parts: Assembly, now: Any) -> None:
+        """Let the data depend on the seed that the run began with, unless the user names another one."""
+        before = (runner.meta or {}).get("seed")
+        if not isinstance(before, int) or before == now or runner.meta is None:
+            return
+        if self.options.seed is None and self.config.seed is None:
+            runner.logger.info(
+                "seed: %d, as the run began with; neither the config nor the command line names one", before
+            )
+            parts.reseed(before)
+            return
+        runner.logger.warning("seed: %d, and the checkpoint's is %d: from here on the data is another", now, before)
+        runner.meta["seed"] = now
 
     def progress(self, runner: BaseRunner) -> contextlib.AbstractContextManager[Any]:
         """Show the run's progress on a terminal."""

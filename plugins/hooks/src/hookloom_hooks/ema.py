@@ -52,7 +52,6 @@ class EMAHook(Hook):
     _averages: dict[str, torch.Tensor] = attrs.field(factory=dict, init=False, repr=False)
     _saved: Mapping[str, Any] = attrs.field(factory=dict, init=False, repr=False)
     _swapped: bool = attrs.field(default=False, init=False, repr=False)
-    _seen: int = attrs.field(default=0, init=False, repr=False)  # iterations that the averages know of
 
     def __attrs_post_init__(self) -> None:
         self.momentum = self.momentum**self.interval
@@ -83,7 +82,6 @@ class EMAHook(Hook):
             self._swapped = self.swap == "epoch" and runner.max_epochs is not None
         elif anew and runner.iter and not self._saved:
             runner.logger.warning("the resumed checkpoint holds no averages: they begin with its weights")
-        self._seen = runner.iter
         self._restore()
 
     def _restore(self) -> None:
@@ -97,14 +95,10 @@ class EMAHook(Hook):
         self._swapped = saved["swapped"]
         if self._swapped and self.swap == "evaluation":
             self._exchange()
-        # Hooks that run earlier, such as the one that saves, see averages that lack the iteration under way.
-        for done in range(saved["seen"], self._seen):
-            self._update(done)
 
     def after_train_iter(self, runner: Runner) -> None:
         """Update the averages."""
         self._update(runner.iter)
-        self._seen = runner.iter + 1
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Put the averages in the place of the weights."""
@@ -144,8 +138,8 @@ class EMAHook(Hook):
         self._swapped = not self._swapped
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the averages, which share their storage with the model's buffers, and how far they are."""
-        return {"averages": dict(self._averages), "swapped": self._swapped, "seen": self._seen}
+        """Return the averages, which share their storage with the model's buffers, and where they stand."""
+        return {"averages": dict(self._averages), "swapped": self._swapped}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over the averages when the run begins: the buffers do not exist yet.

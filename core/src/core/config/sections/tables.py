@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from attrs import frozen
 
 
@@ -32,6 +34,21 @@ class AutoScaleLr:
 
     enable: bool = False
     base_batch_size: int | None = None
+
+
+@frozen
+class ResumeConfig:
+    """How a run goes on with a checkpoint.
+
+    Args:
+        from_: its path, or True for the newest valid one of the work directory; None where the command line or
+            another key says it.
+        schedule: whether learning rates and momenta begin with the base values of the checkpoint (`keep`, as
+            in MMCV) or with those of the config.
+    """
+
+    from_: bool | str | None = None
+    schedule: Literal["keep", "follow_config"] = "keep"
 
 
 @frozen
