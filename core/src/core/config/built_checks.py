@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from core.config.components import Components
 from core.config.crosschecks import cross_check
+from core.config.paramwise import declared_by, unmatched
 from core.config.report import Report
 from core.config.sections.context import Context
-from core.config.sections.optimizer import DEFAULT
-from core.suggest import nearest
 
 if TYPE_CHECKING:
     import torch
@@ -63,26 +62,16 @@ def _custom_keys(config: RunConfig, report: Report, model: torch.nn.Module) -> N
 
 
 def _match(report: Report, recipe: Recipe, constructor: Any, table: Any, model: torch.nn.Module) -> None:
-    """Warn of rules that the default constructor, which looks for them in the parameters' names, never applies."""
-    rules = (table.get("paramwise_cfg") or {}).get("custom_keys") or {}
-    if constructor.component.name != DEFAULT or not rules:
+    """Report rules that name no parameter: a warning, or an error where `strict_keys` asks for one."""
+    paramwise = table.get("paramwise_cfg")
+    declared = declared_by(constructor.component)
+    if declared is None or not isinstance(paramwise, Mapping):
         return
-    names = [name if "." in name else f".{name}" for name, _ in model.named_parameters(remove_duplicate=False)]
-    for rule in rules:
-        if not any(rule in name for name in names):
-            close = nearest(rule, _parts(names))
-            report.warn(
-                (*recipe.path, "paramwise_cfg", "custom_keys", rule),
-                f"matches no parameter of {type(model).__name__}",
-                suggestion=close[0] if close else None,
-            )
-
-
-def _parts(names: Iterable[str]) -> list[str]:
-    """Return what a rule could name: each module and parameter, alone and with what leads to it."""
-    found: dict[str, None] = {}
-    for name in names:
-        steps = name.strip(".").split(".")
-        for end in range(1, len(steps) + 1):
-            found[steps[end - 1]] = found[".".join(steps[:end])] = None
-    return list(found)
+    names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+    tell = report.error if paramwise.get("strict_keys") is True else report.warn
+    for one in unmatched(paramwise, declared, names):
+        tell(
+            (*recipe.path, "paramwise_cfg", *one.path),
+            f"matches no parameter of {type(model).__name__}",
+            suggestion=one.near,
+        )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.config.crosschecks import MINIMA
+from core.config.paramwise import ParamwiseConfig
 from core.config.sections.data import LoaderOptions
-from core.config.sections.optimizer import DEFAULT, ParamwiseConfig
+from core.config.sections.optimizer import DEFAULT
 from core.config.signature import signature_of
 from core.hooks.priority import Priority
 from core.json_schema.definitions import Definitions, Table, in_any_case, naming, to

@@ -11,7 +11,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from core.config.paramwise import ParamwiseConfig, Unmatched, declared_of, unmatched
 from core.errors import OptionError
+from core.optim.merge import merged
 from core.registries import OPTIMIZERS
 from core.registry import build_from_cfg
 
@@ -26,7 +28,8 @@ Groups = list[dict[str, Any]]
 class DefaultOptimizerConstructor:
     """Build an optimizer whose parameter groups follow `paramwise_cfg`.
 
-    Without `paramwise_cfg` all parameters form one group; with it every parameter is a group of its own.
+    Without `paramwise_cfg` all parameters form one group; with it every parameter is a group of its own,
+    or with `merge_groups` those with equal settings form one.
     `custom_keys` come first: the longest key that occurs in a parameter's name decides (of equally long
     ones the alphabetically first), and no other rule applies to it. Otherwise the weight decay is that of
     a norm layer, else of a depthwise convolution, else of a bias; the learning rate that of a bias outside
@@ -36,7 +39,8 @@ class DefaultOptimizerConstructor:
         optimizer_cfg: `type` and arguments of the optimizer.
         paramwise_cfg: `custom_keys` (`{part of a name: dict(lr_mult=, decay_mult=)}`), `bias_lr_mult`,
             `bias_decay_mult`, `norm_decay_mult`, `dwconv_decay_mult`, `dcn_offset_lr_mult` (each 1 by
-            default), `bypass_duplicate` (leave out parameters met before; default False).
+            default), `bypass_duplicate` (leave out parameters met before; default False), `merge_groups`
+            (default False), `strict_keys` (a rule that matches no parameter is an error; default False).
 
     Raises:
         OptionError: if an argument is no dict, or a decay multiplier is given without `weight_decay`.
@@ -48,6 +52,7 @@ class DefaultOptimizerConstructor:
         self.optimizer_cfg = optimizer_cfg
         self.paramwise_cfg: Mapping[str, Any] = {} if paramwise_cfg is None else paramwise_cfg
         self.rules: dict[str, str] = {}  # by parameter: what of `paramwise_cfg` applied to it, for people to read
+        self.unmatched: list[Unmatched] = []  # the rules of `paramwise_cfg` that name no parameter of the model
         self.base_lr: float | None = optimizer_cfg.get("lr")
         self.base_wd: float | None = optimizer_cfg.get("weight_decay")
         self._validate_cfg()
@@ -72,21 +77,51 @@ class DefaultOptimizerConstructor:
             model: the model, or a wrapper that holds it as `module`.
 
         Raises:
-            OptionError: if a multiplier applies and the optimizer's config gives no `lr`, or if a parameter
-                occurs twice without `bypass_duplicate`.
+            OptionError: if a multiplier applies and the optimizer's config gives no `lr`, if a parameter
+                occurs twice without `bypass_duplicate`, or with `strict_keys` if a rule matches no parameter.
         """
         if hasattr(model, "module"):
             model = model.module  # type: ignore[assignment]
         options = dict(self.optimizer_cfg)
         if self.paramwise_cfg:
-            params: Groups = []
-            self.add_params(params, model)
-            _refuse_duplicates(params, model)
-            options["params"] = params
+            options["params"] = self.groups_of(model)
         else:
             options["params"] = model.parameters()
         optimizer: torch.optim.Optimizer = build_from_cfg(options, OPTIMIZERS)
         return optimizer
+
+    def groups_of(self, model: nn.Module) -> Groups:
+        """Return the parameter groups of a model, merged if `merge_groups` says so.
+
+        Raises:
+            OptionError: as when the constructor is called.
+        """
+        self._match(model)
+        params: Groups = []
+        self.add_params(params, model)
+        _refuse_duplicates(params, model)
+        if not self.merges:
+            return params
+        given = {"lr": self.base_lr, "weight_decay": self.base_wd}
+        return merged(params, {key: value for key, value in given.items() if value is not None})
+
+    @property
+    def merges(self) -> bool:
+        """Whether parameters with equal settings form one group."""
+        return bool(self.paramwise_cfg.get("merge_groups"))
+
+    def _match(self, model: nn.Module) -> None:
+        """Look for rules that name no parameter.
+
+        Raises:
+            OptionError: if there are any and `strict_keys` is set.
+        """
+        options = ParamwiseConfig if type(self) is DefaultOptimizerConstructor else declared_of(self)
+        if options is not None:
+            names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+            self.unmatched = unmatched(self.paramwise_cfg, options, names)
+        if self.unmatched and self.paramwise_cfg.get("strict_keys"):
+            raise OptionError("; ".join(one.text(model) for one in self.unmatched))
 
     def add_params(
         self, params: Groups, module: nn.Module, prefix: str = "", is_dcn_module: bool | None = None

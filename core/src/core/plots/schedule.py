@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,10 +14,11 @@ from attrs import frozen
 from core.data.dataset import build_dataset
 from core.hooks.points import implementation
 from core.hooks.schedule import ScheduleHook
-from core.optim.build import constructor_of, is_several, part_of
+from core.optim.build import build
+from core.optim.table import Group, described
 from core.plots.chart import Chart, Curve, Panel, PlotError
 from core.plots.dry_run import Curves, Values, dry_run
-from core.plots.groups import Group, as_table, groups_of
+from core.plots.groups import as_table
 from core.runner.assemble import Assembly
 from core.runner.hook_plan import planned_hooks
 
@@ -90,17 +91,8 @@ def _optimizers(parts: Assembly, config: RunConfig) -> tuple[list[Group], Any]:
     model = config.model.build() if config.model is not None else None
     if not isinstance(model, torch.nn.Module):
         raise PlotError(f"the model is a {type(model).__name__}, no torch.nn.Module")
-    section: Mapping[str, Any] = parts.optimizer_section() or {}
-    if not is_several(section):
-        constructor = constructor_of(section)
-        optimizer = constructor(model)
-        return groups_of(optimizer, model, constructor, ""), optimizer
-    groups, optimizers = [], {}
-    for name, one in section.items():
-        constructor, part = constructor_of(one), part_of(model, name)
-        optimizers[name] = constructor(part)
-        groups += groups_of(optimizers[name], part, constructor, name)
-    return groups, optimizers
+    built = build(model, parts.optimizer_section() or {})
+    return described(built), built.optimizer
 
 
 def _epoch(parts: Assembly, config: RunConfig, options: PlotOptions, notes: _Notes) -> int:

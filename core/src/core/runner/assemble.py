@@ -14,7 +14,8 @@ from core.data.dataset import build_dataset
 from core.data.failures import WorkerSetup
 from core.data.loader import SeededLoader, build_dataloader, close_loader, end_workers
 from core.distributed.env import get_dist_info
-from core.optim.build import build_optimizer, is_several
+from core.optim.build import build, is_several
+from core.optim.table import as_text, described
 from core.runner.base import BaseRunner
 from core.runner.hook_plan import planned_hooks
 
@@ -125,9 +126,13 @@ class Assembly:
         return self.loader(split, build_dataset(recipes, test_mode=True), training=False)
 
     def optimizer(self, model: torch.nn.Module) -> Any:
-        """Build the optimizer or optimizers."""
+        """Build the optimizer or optimizers, and log which parameters have which lr and weight decay, and why."""
         section = self.optimizer_section()
-        return None if section is None else build_optimizer(model, section)
+        if section is None:
+            return None
+        built = build(model, section)
+        self.logger.info("parameter groups:\n%s", as_text(described(built)))
+        return built.optimizer
 
     def optimizer_section(self) -> Mapping[str, Any] | None:
         """Return the table of the optimizer or optimizers, the learning rate scaled if the config asks for it."""

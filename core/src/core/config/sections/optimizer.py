@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from attrs import frozen
 
 from core.config.components import Slot
-from core.plugins.switches import CORE
+from core.config.faults import Fault, StructureError
+from core.config.paramwise import COMPONENT, ParamwiseConfig, declared_by, naming_rules
+from core.config.strict import structure
 from core.registries import OPTIMIZER_BUILDERS, OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -18,42 +22,6 @@ if TYPE_CHECKING:
 
 DEFAULT = "DefaultOptimizerConstructor"
 _DECAYS = ("bias_decay_mult", "norm_decay_mult", "dwconv_decay_mult")
-
-
-@frozen
-class CustomKey:
-    """What parameters whose name holds a text are multiplied with.
-
-    Args:
-        lr_mult: factor of the lr.
-        decay_mult: factor of the weight decay.
-    """
-
-    lr_mult: float = 1.0
-    decay_mult: float = 1.0
-
-
-@frozen
-class ParamwiseConfig:
-    """The default constructor's `paramwise_cfg`.
-
-    Args:
-        custom_keys: rules by a part of the parameter's name, each `dict(lr_mult=, decay_mult=)`.
-        bias_lr_mult: factor of the lr of biases outside of norm layers.
-        bias_decay_mult: factor of their weight decay.
-        norm_decay_mult: factor of the weight decay of norm layers.
-        dwconv_decay_mult: factor of the weight decay of depthwise convolutions.
-        dcn_offset_lr_mult: factor of the lr of offsets in deformable convolutions.
-        bypass_duplicate: leave out parameters that were met before.
-    """
-
-    custom_keys: dict[str, CustomKey] | None = None
-    bias_lr_mult: float = 1.0
-    bias_decay_mult: float = 1.0
-    norm_decay_mult: float = 1.0
-    dwconv_decay_mult: float = 1.0
-    dcn_offset_lr_mult: float = 1.0
-    bypass_duplicate: bool = False
 
 
 @frozen
@@ -118,23 +86,53 @@ def _one(context: Context, path: KeyPath, table: Mapping[str, Any]) -> tuple[Rec
             injected=frozenset({"optimizer_cfg", "paramwise_cfg"}),
         ),
     )
-    # Another constructor may be registered under the name of the default one.
-    is_default = constructor is not None and constructor.component.provider.distribution == CORE
-    also = frozenset({"constructor", "paramwise_cfg"})
-    slot = Slot(OPTIMIZERS, injected=frozenset({"params"}), also=also, any_key=not is_default)
+    declared = None if constructor is None else declared_by(constructor.component)
+    more = () if constructor is None else getattr(constructor.component.target, "optimizer_keys", ())
+    also = frozenset({"constructor", "paramwise_cfg", *more})
+    slot = Slot(OPTIMIZERS, injected=frozenset({"params"}), also=also, any_key=declared is None)
     recipe = context.components.recipe(path, options, slot)
-    if is_default:
-        _check_paramwise(context, path, table)
+    if declared is not None:
+        _check_paramwise(context, path, table, declared)
     return None if recipe is None or constructor is None else (recipe, constructor)
 
 
-def _check_paramwise(context: Context, path: KeyPath, table: Mapping[str, Any]) -> None:
+def _check_paramwise(context: Context, path: KeyPath, table: Mapping[str, Any], declared: type) -> None:
     paramwise = table.get("paramwise_cfg")
     where = (*path, "paramwise_cfg")
-    if paramwise is None or not context.report.typed(where, paramwise, ParamwiseConfig):
+    if paramwise is None:
+        paramwise = {}
+    try:
+        structure(paramwise, declared)
+    except StructureError as error:
+        context.report.faults(where, [_at_its_key(fault, declared) for fault in error.faults])
         return
-    if table.get("weight_decay") is not None:
-        return
+    for field in attrs.fields(declared):
+        one = paramwise.get(field.name)
+        if field.metadata.get(COMPONENT) == OPTIMIZERS.name and isinstance(one, Mapping) and "type" in one:
+            context.components.recipe((*where, field.name), one, Slot(OPTIMIZERS, injected=frozenset({"params"})))
+    for place, rule, how in naming_rules(paramwise, declared):
+        if how == "pattern":
+            _check_pattern(context, (*where, *place), rule)
+    if declared is ParamwiseConfig and table.get("weight_decay") is None:
+        _check_decays(context, where, paramwise)
+
+
+def _at_its_key(fault: Fault, declared: type) -> Fault:
+    """Return what a validator said of a whole table as a fault of the key that it is about."""
+    key, _, rest = fault.message.partition(" must ")
+    if fault.path or not rest or key not in attrs.fields_dict(declared):
+        return fault
+    return attrs.evolve(fault, path=(key,), message=f"must {rest}")
+
+
+def _check_pattern(context: Context, path: KeyPath, rule: str) -> None:
+    try:
+        re.compile(rule)
+    except re.error as error:
+        context.report.error(path, f"is no regular expression: {error}")
+
+
+def _check_decays(context: Context, where: KeyPath, paramwise: Mapping[str, Any]) -> None:
     for key in _DECAYS:
         if key in paramwise:
             context.report.missing((*where, key), "needs the optimizer's weight_decay, which is not given")
