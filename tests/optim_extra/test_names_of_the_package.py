@@ -6,14 +6,14 @@ import subprocess
 import sys
 
 import hookloom_optim_extra
-from core import LR_UPDATERS, MOMENTUM_UPDATERS, OPTIMIZERS
+from core import LR_UPDATERS, MOMENTUM_UPDATERS, OPTIMIZER_BUILDERS, OPTIMIZERS
 from core.plugins.catalog import catalog
 
 
 def test_every_entry_point_is_a_name_of_the_package() -> None:
     offered = {
         getattr(hookloom_optim_extra, registry.resolve(offer.name).target.__name__)
-        for registry in (OPTIMIZERS, LR_UPDATERS, MOMENTUM_UPDATERS)
+        for registry in (OPTIMIZERS, OPTIMIZER_BUILDERS, LR_UPDATERS, MOMENTUM_UPDATERS)
         for offer in catalog().of(registry.name)
         if offer.provider.distribution == "hookloom-optim-extra"
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -46,6 +46,11 @@ class DefaultOptimizerConstructor:
         OptionError: if an argument is no dict, or a decay multiplier is given without `weight_decay`.
     """
 
+    always_groups: ClassVar[bool] = False
+    """Whether parameters are grouped by rule where there is no `paramwise_cfg` either."""
+    merges_by_default: ClassVar[bool] = False
+    """What `merge_groups` is where it is not given."""
+
     def __init__(self, optimizer_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None) -> None:
         if not isinstance(optimizer_cfg, Mapping):
             raise OptionError(f"optimizer must be a dict, got {type(optimizer_cfg).__name__}")
@@ -83,7 +88,7 @@ class DefaultOptimizerConstructor:
         if hasattr(model, "module"):
             model = model.module  # type: ignore[assignment]
         options = dict(self.optimizer_cfg)
-        if self.paramwise_cfg:
+        if self.paramwise_cfg or self.always_groups:
             options["params"] = self.groups_of(model)
         else:
             options["params"] = model.parameters()
@@ -108,7 +113,8 @@ class DefaultOptimizerConstructor:
     @property
     def merges(self) -> bool:
         """Whether parameters with equal settings form one group."""
-        return bool(self.paramwise_cfg.get("merge_groups"))
+        chosen = self.paramwise_cfg.get("merge_groups")
+        return self.merges_by_default if chosen is None else bool(chosen)
 
     def _match(self, model: nn.Module) -> None:
         """Look for rules that name no parameter.

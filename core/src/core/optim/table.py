@@ -47,6 +47,16 @@ def described(built: Built) -> list[Group]:
     return found
 
 
+def left_out(built: Built) -> dict[str, str]:
+    """Return the rule of each parameter that no optimizer was given, as far as the constructors tell."""
+    given = {name for group in described(built) for name in group.names}
+    told: dict[str, str] = {}
+    for part in built.parts:
+        before = f"{part.name}." if part.name else ""
+        told |= {before + name: rule for name, rule in getattr(part.constructor, "rules", {}).items()}
+    return {name: rule for name, rule in told.items() if name not in given}
+
+
 def groups_of(
     optimizer: torch.optim.Optimizer, model: torch.nn.Module, constructor: Any, name: str, *, prefix: str = ""
 ) -> list[Group]:
@@ -77,31 +87,32 @@ def in_words(lr: float | None, decay: float | None, rule: str) -> tuple[str, str
     return shown, decayed, rule or "none"
 
 
-def as_text(groups: Iterable[Group], rows: int = _ROWS) -> str:
+def as_text(built: Built, rows: int = _ROWS) -> str:
     """Return one line for all parameters that have optimizer, lr, weight decay and rule in common.
 
     Args:
-        groups: the groups.
+        built: the optimizers.
         rows: how many lines there are at most, besides one that tells how many are left out.
     """
     gathered: dict[Any, tuple[list[str], set[int]]] = {}
     counted: Counter[str] = Counter()
-    for group in groups:
+    for group in described(built):
         number, counted[group.optimizer] = counted[group.optimizer], counted[group.optimizer] + 1
         for name in group.names:
             key = (group.optimizer, group.lr, group.weight_decay, group.rules[name])
             names, numbers = gathered.setdefault(key, ([], set()))
             names.append(name)
             numbers.add(number)
-    several = len({key[0] for key in gathered}) > 1
-    head = (("optimizer",) if several else ()) + _HEAD
-    lines = [head]
+    for name, rule in left_out(built).items():
+        gathered.setdefault(("", None, None, rule), ([], set()))[0].append(name)
+    several = any(counted)
+    lines = [(("optimizer",) if several else ()) + _HEAD]
     for (optimizer, *how), (names, numbers) in list(gathered.items())[:rows]:
         cells = (_span(numbers), str(len(names)), in_short(names), *in_words(*how))
-        lines.append(((optimizer,) if several else ()) + cells)
+        lines.append(((optimizer or "-",) if several else ()) + cells)
     text = _aligned(lines)
-    left = len(gathered) - rows
-    return f"{text}\n... and {left} more lines, which `hookloom plot lr` shows" if left > 0 else text
+    more = len(gathered) - rows
+    return f"{text}\n... and {more} more lines, which `hookloom plot lr` shows" if more > 0 else text
 
 
 def in_short(names: Iterable[str]) -> str:
@@ -120,6 +131,8 @@ def _number(value: Any) -> float | None:
 
 def _span(numbers: set[int]) -> str:
     """Return the numbers of groups, from 1, in short."""
+    if not numbers:
+        return "-"
     first, last = min(numbers) + 1, max(numbers) + 1
     if first == last:
         return str(first)

@@ -15,7 +15,7 @@ from core.data.failures import WorkerSetup
 from core.data.loader import SeededLoader, build_dataloader, close_loader, end_workers
 from core.distributed.env import get_dist_info
 from core.optim.build import build, is_several
-from core.optim.table import as_text, described
+from core.optim.table import as_text
 from core.runner.base import BaseRunner
 from core.runner.hook_plan import planned_hooks
 
@@ -131,7 +131,7 @@ class Assembly:
         if section is None:
             return None
         built = build(model, section)
-        self.logger.info("parameter groups:\n%s", as_text(described(built)))
+        self.logger.info("parameter groups:\n%s", as_text(built))
         return built.optimizer
 
     def optimizer_section(self) -> Mapping[str, Any] | None:

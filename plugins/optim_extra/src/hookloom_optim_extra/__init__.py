@@ -8,6 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hookloom_optim_extra.constructors.freeze import FreezeConstructor
+    from hookloom_optim_extra.constructors.layer_decay import (
+        LayerDecayOptimizerConstructor,
+        LearningRateDecayOptimizerConstructor,
+    )
+    from hookloom_optim_extra.constructors.muon import MuonConstructor
+    from hookloom_optim_extra.constructors.no_decay import NoDecay1dConstructor
     from hookloom_optim_extra.lr.cosine_restart import CosineRestartLrUpdaterHook
     from hookloom_optim_extra.lr.cosine_with_hold import CosineWithHoldLrUpdaterHook
     from hookloom_optim_extra.lr.cyclic import CyclicLrUpdaterHook
@@ -35,6 +42,11 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "FreezeConstructor": "hookloom_optim_extra.constructors.freeze",
+            "LayerDecayOptimizerConstructor": "hookloom_optim_extra.constructors.layer_decay",
+            "LearningRateDecayOptimizerConstructor": "hookloom_optim_extra.constructors.layer_decay",
+            "MuonConstructor": "hookloom_optim_extra.constructors.muon",
+            "NoDecay1dConstructor": "hookloom_optim_extra.constructors.no_decay",
             "CosineAnnealingMomentumUpdaterHook": "hookloom_optim_extra.momentum.cosine_annealing",
             "CosineWithHoldLrUpdaterHook": "hookloom_optim_extra.lr.cosine_with_hold",
             "CosineRestartLrUpdaterHook": "hookloom_optim_extra.lr.cosine_restart",
@@ -67,12 +79,17 @@ __all__ = [
     "CyclicMomentumUpdaterHook",
     "ExpLrUpdaterHook",
     "FlatCosineAnnealingLrUpdaterHook",
+    "FreezeConstructor",
     "InvLrUpdaterHook",
     "InverseSqrtLrUpdaterHook",
+    "LayerDecayOptimizerConstructor",
+    "LearningRateDecayOptimizerConstructor",
     "LinearAnnealingLrUpdaterHook",
     "LinearAnnealingMomentumUpdaterHook",
     "LinearToZeroLrUpdaterHook",
     "Lion",
+    "MuonConstructor",
+    "NoDecay1dConstructor",
     "NoamLrUpdaterHook",
     "OneCycleLrUpdaterHook",
     "OneCycleMomentumUpdaterHook",

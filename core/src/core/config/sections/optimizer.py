@@ -91,12 +91,17 @@ def _one(context: Context, path: KeyPath, table: Mapping[str, Any]) -> tuple[Rec
     also = frozenset({"constructor", "paramwise_cfg", *more})
     slot = Slot(OPTIMIZERS, injected=frozenset({"params"}), also=also, any_key=declared is None)
     recipe = context.components.recipe(path, options, slot)
-    if declared is not None:
-        _check_paramwise(context, path, table, declared)
+    if declared is None or constructor is None:
+        return None if recipe is None or constructor is None else (recipe, constructor)
+    preflight = getattr(constructor.component.target, "preflight", None)
+    if _check_paramwise(context, path, table, declared) and recipe is not None and preflight is not None:
+        for place, said in preflight(options, table.get("paramwise_cfg") or {}):
+            context.report.missing((*path, *place), said)
     return None if recipe is None or constructor is None else (recipe, constructor)
 
 
-def _check_paramwise(context: Context, path: KeyPath, table: Mapping[str, Any], declared: type) -> None:
+def _check_paramwise(context: Context, path: KeyPath, table: Mapping[str, Any], declared: type) -> bool:
+    """Check what a constructor declares; tell whether every key and type is right."""
     paramwise = table.get("paramwise_cfg")
     where = (*path, "paramwise_cfg")
     if paramwise is None:
@@ -105,7 +110,7 @@ def _check_paramwise(context: Context, path: KeyPath, table: Mapping[str, Any], 
         structure(paramwise, declared)
     except StructureError as error:
         context.report.faults(where, [_at_its_key(fault, declared) for fault in error.faults])
-        return
+        return False
     for field in attrs.fields(declared):
         one = paramwise.get(field.name)
         if field.metadata.get(COMPONENT) == OPTIMIZERS.name and isinstance(one, Mapping) and "type" in one:
@@ -113,8 +118,9 @@ def _check_paramwise(context: Context, path: KeyPath, table: Mapping[str, Any], 
     for place, rule, how in naming_rules(paramwise, declared):
         if how == "pattern":
             _check_pattern(context, (*where, *place), rule)
-    if declared is ParamwiseConfig and table.get("weight_decay") is None:
+    if issubclass(declared, ParamwiseConfig) and table.get("weight_decay") is None:
         _check_decays(context, where, paramwise)
+    return True
 
 
 def _at_its_key(fault: Fault, declared: type) -> Fault:
