@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from attrs import evolve
+
 from core.config.crosschecks import MINIMA
-from core.config.paramwise import ParamwiseConfig
+from core.config.paramwise import ParamwiseConfig, declared_by
 from core.config.sections.data import LoaderOptions
 from core.config.sections.optimizer import DEFAULT
 from core.config.signature import signature_of
@@ -102,11 +104,27 @@ def define(definitions: Definitions) -> None:
     definitions.found["paramwise_cfg"] = of_class(ParamwiseConfig)
     definitions.found["loader"] = {**of_class(LoaderOptions), "additionalProperties": True}
     for table in OTHERS:
-        definitions.add(table)
+        declared = tuple(_declared(definitions)) if table is OPTIMIZER else ()
+        definitions.add(evolve(table, alone_rules=(*table.alone_rules, *declared)))
     for table in (LR, MOMENTUM):
         definitions.add(table, _minima(definitions, table))
     definitions.add(RUNNER, _lengths(definitions))
     definitions.found["checkpoint_config.closed"] = _closed_checkpoint(definitions)
+
+
+def _declared(definitions: Definitions) -> Iterator[Schema]:
+    """Yield the rule of every constructor that declares its `paramwise_cfg`; the default one's is there already."""
+    for name, one in definitions.components(OPTIMIZER_BUILDERS):
+        declared = declared_by(one.component)
+        if declared is None or declared is ParamwiseConfig:
+            continue
+        try:
+            definitions.found[f"{name}.paramwise_cfg"] = of_class(declared)
+        except Exception:  # a plugin's own class, whose annotations cannot be resolved; the checker says more
+            continue
+        named = {"required": ["constructor"], "properties": {"constructor": {"enum": list(one.names)}}}
+        taken: Schema = {"if": NOTHING, "else": to(f"{name}.paramwise_cfg")}
+        yield {"if": named, "then": {"properties": {"paramwise_cfg": taken}}}
 
 
 def _minima(definitions: Definitions, table: Table) -> Iterator[Schema]:

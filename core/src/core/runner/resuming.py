@@ -94,7 +94,7 @@ class Resuming:
         takes = resume_optimizer and bool(optimizers)
         taken: Any = loaded.get("optimizer") if takes else None
         if takes:
-            self._resume_optimizer(checkpoint, taken)
+            self._resume_optimizer(checkpoint, taken, (loaded.get("hookloom") or {}).get("groups") or {})
         if schedule == "follow_config":
             state.reschedule(optimizers, options)
         several = taken if isinstance(self.optimizer, dict) else {"": taken}
@@ -125,15 +125,15 @@ class Resuming:
         self._epoch = saved.get("epoch", meta["epoch"])
         self._iter = saved.get("iter", meta["iter"])
 
-    def _resume_optimizer(self, checkpoint: str, saved: Any) -> None:
+    def _resume_optimizer(self, checkpoint: str, saved: Any, names: Mapping[str, Any]) -> None:
         if saved is None:
             raise CheckpointError(f"{checkpoint}: holds no optimizer state; pass resume_optimizer=False")
         try:
             if isinstance(self.optimizer, dict):
                 for name, optimizer in self.optimizer.items():
-                    state.restore_optimizer(optimizer, saved[name])
+                    state.restore_optimizer(optimizer, saved[name], names.get(name), state.model_of(self))
             elif self.optimizer is not None:
-                state.restore_optimizer(self.optimizer, saved)
+                state.restore_optimizer(self.optimizer, saved, names.get(""), state.model_of(self))
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"{checkpoint}: the optimizer state does not fit: {error}") from error
 

@@ -18,6 +18,7 @@ from core.errors import UnsavableStateError
 from core.hooks.describe import described
 from core.hooks.manager import HookManager
 from core.hooks.schedule import SCHEDULED
+from core.optim.regroup import Names, names_of, regrouped
 from core.seeding import restore_rng_state, seed_all
 
 
@@ -110,6 +111,7 @@ def snapshot(runner: Any) -> dict[str, Any]:
         **runner.generators(),
         "hooks": hook_states(runner.hook_manager),
         "options": runner.described or describe(runner),
+        "groups": {name: names_of(one, model_of(runner)) for name, one in optimizers_of(runner).items()},
         "providers": providers,
     }
 
@@ -151,8 +153,14 @@ def reschedule(optimizers: Mapping[str, torch.optim.Optimizer], options: Mapping
                     group.pop(key, None)
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any) -> None:
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, were: Names | None, model: torch.nn.Module) -> None:
     """Hand an optimizer its saved state.
+
+    Args:
+        optimizer: the optimizer.
+        saved: its state.
+        were: the names of the parameters in each of the saved groups; None if they are not recorded.
+        model: whose parameters they are.
 
     Raises:
         ValueError: if it is the state of another optimizer; torch would take its options over as they are
@@ -161,7 +169,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any) -> None:
     wanted = set(optimizer.param_groups[0])
     other = f"it is the state of another optimizer than {type(optimizer).__name__}"
     try:
-        optimizer.load_state_dict(saved)
+        optimizer.load_state_dict(dict(regrouped(saved, were, optimizer, model)))
     except KeyError as error:
         raise ValueError(f"{other}: it lacks {error}") from error
     lacks = sorted(wanted - set(optimizer.param_groups[0]))
