@@ -12,7 +12,7 @@ from torch import nn
 
 from core import OPTIMIZERS, OptionError, build_from_cfg
 from core.config.paramwise import COMPONENT, NAMES, CommonOptions, pattern
-from core.optim.constructor import DeclaredConstructor, Setting
+from core.optim.constructor import DeclaredConstructor, Setting, is_flat
 
 EMBEDDINGS = r"(^|[._])(\w*embed(ding)?s?|tokens?|\w+_token|wte|wpe|\w*relative_position_bias_table)([._]|$)"
 HEADS = r"(^|\.)(\w*heads?|classifier|cls|fc_(cls|reg|out)|logits|conv_seg|output_proj(ection)?)\.|^fc\."
@@ -131,9 +131,10 @@ class MuonConstructor(DeclaredConstructor):
             self.base_lr, self.base_wd = given
 
     def _choose(self, name: str, parameter: nn.Parameter, module: nn.Module) -> tuple[bool, str]:
+        if is_flat(name, parameter, module):
+            return False, "AdamW: no matrix"
         if parameter.ndim not in self._dims:
-            kind = "no matrix" if parameter.ndim < 2 or self._is_one else f"{parameter.ndim} dimensions"
-            return False, f"AdamW: {kind}"
+            return False, f"AdamW: {parameter.ndim} dimensions"
         for option in ("include", "exclude"):
             rule = next((one for one in getattr(self.options, option) if pattern(one, name)), None)
             if rule is not None:
