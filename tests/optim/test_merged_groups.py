@@ -123,8 +123,8 @@ def test_settings_that_became_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as caught:
         second.resume(str(tmp_path / "epoch_1.pth"))
     assert re.sub(r"\b0\.\d+", "N", str(caught.value)).endswith(
-        "epoch_1.pth: the optimizer state does not fit: body.0.weight and body.1.weight are in one parameter group now, "
-        "and in the checkpoint their lr was N and N; paramwise_cfg.merge_groups=False keeps them apart"
+        "epoch_1.pth: the optimizer state does not fit: body.0.weight and body.1.weight are in one parameter group "
+        "now, and in the checkpoint their lr was N and N; paramwise_cfg.merge_groups=False keeps them apart"
     )
 
 
