@@ -14,7 +14,7 @@ from core.optim.build import Built
 
 _NUMBER = re.compile(r"\d+")
 _SHOWN = 4
-_ROWS = 40
+_ROWS = 60
 _HEAD = ("groups", "count", "parameters", "lr", "weight decay", "rule")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,8 +14,8 @@ from attrs import frozen
 from core.data.dataset import build_dataset
 from core.hooks.points import implementation
 from core.hooks.schedule import ScheduleHook
-from core.optim.build import build
-from core.optim.table import Group, described
+from core.optim.build import Built, build
+from core.optim.table import Group, described, left_out
 from core.plots.chart import Chart, Curve, Panel, PlotError
 from core.plots.dry_run import Curves, Values, dry_run
 from core.plots.groups import as_table
@@ -64,13 +64,14 @@ def schedule_chart(config: RunConfig, options: PlotOptions) -> Chart:
     notes = _Notes()
     parts = Assembly(config, torch.device("cpu"), 0, notes.logger, options.world_size)
     try:
-        groups, optimizer = _optimizers(parts, config)
+        built = _built(parts, config)
+        groups = described(built)  # as they are before the updaters set anything
         per_epoch = _epoch(parts, config, options, notes)
         updaters = list(_updaters(config, notes))
-        curves = dry_run(config, optimizer, updaters, per_epoch)
+        curves = dry_run(config, built.optimizer, updaters, per_epoch)
     finally:
         parts.close()
-    return _chart(config, options, groups, curves, per_epoch, tuple(notes.said))
+    return _chart(config, options, groups, left_out(built), curves, per_epoch, tuple(notes.said))
 
 
 class _Notes(logging.Handler):
@@ -86,13 +87,12 @@ class _Notes(logging.Handler):
         self.said.append(record.getMessage())
 
 
-def _optimizers(parts: Assembly, config: RunConfig) -> tuple[list[Group], Any]:
-    """Build the optimizer or optimizers, and describe their groups, in the order in which hooks see them."""
+def _built(parts: Assembly, config: RunConfig) -> Built:
+    """Build the model and its optimizer or optimizers."""
     model = config.model.build() if config.model is not None else None
     if not isinstance(model, torch.nn.Module):
         raise PlotError(f"the model is a {type(model).__name__}, no torch.nn.Module")
-    built = build(model, parts.optimizer_section() or {})
-    return described(built), built.optimizer
+    return build(model, parts.optimizer_section() or {})
 
 
 def _epoch(parts: Assembly, config: RunConfig, options: PlotOptions, notes: _Notes) -> int:
@@ -139,6 +139,7 @@ def _chart(
     config: RunConfig,
     options: PlotOptions,
     groups: list[Group],
+    left: Mapping[str, str],
     curves: Curves,
     per_epoch: int,
     notes: tuple[str, ...],
@@ -161,7 +162,7 @@ def _chart(
         drawn = [_curve(x, one, used, groups, follows) for one, used in lines.items() if used]
         if drawn:
             panels.append(Panel(title, tuple(drawn)))
-    table = as_table(groups, follows, each=options.each)
+    table = as_table(groups, follows, left, each=options.each)
     return Chart(options.title, "epoch" if by_epoch else "iteration", tuple(panels), notes, table)
 
 
