@@ -5,6 +5,13 @@ from __future__ import annotations
 # registry -> component -> distribution; a test compares it with the plugins' own entry points.
 FIRST_PARTY: dict[str, dict[str, str]] = {
     "optimizers": {"Lion": "hookloom-optim-extra"},
+    "optimizer_builders": {
+        "LayerDecayOptimizerConstructor": "hookloom-optim-extra",
+        "LearningRateDecayOptimizerConstructor": "hookloom-optim-extra",
+        "NoDecay1dConstructor": "hookloom-optim-extra",
+        "MuonConstructor": "hookloom-optim-extra",
+        "FreezeConstructor": "hookloom-optim-extra",
+    },
     "lr_updaters": {
         "exp": "hookloom-optim-extra",
         "inv": "hookloom-optim-extra",
