@@ -94,6 +94,7 @@ def test_muon_and_adamw_in_one_object() -> None:
     built.optimizer.step()
 
 
+@pytest.mark.newest  # older versions of torch have no Muon
 def test_muon_and_adamw_of_torch_in_a_dictionary() -> None:
     model = Small()
     rest = {"type": "AdamW", "lr": 0.001, "betas": (0.8, 0.9)}
@@ -120,6 +121,7 @@ def test_muon_and_adamw_of_torch_in_a_dictionary() -> None:
     assert not torch.equal(model.mlp.c_fc.weight, before[1])
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
@@ -148,6 +150,7 @@ def test_muon_that_cannot_be(kind: str, options: dict[str, Any], message: str) -
     assert str(caught.value) == message
 
 
+@pytest.mark.newest  # older versions of torch have no Muon
 def test_two_optimizers_for_a_part_are_refused() -> None:
     one = {"type": "Muon", "lr": 0.02, "constructor": "MuonConstructor"}
     one["paramwise_cfg"] = {"rest": {"type": "AdamW"}}
