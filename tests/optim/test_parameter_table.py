@@ -48,7 +48,7 @@ class Mute(DefaultOptimizerConstructor):
     """One of MMCV's time, which tells nobody what it does."""
 
     def __call__(self, model: torch.nn.Module) -> torch.optim.Optimizer:
-        del self.rules
+        self.rules = ["not what a table wants"]
         return torch.optim.SGD([{"params": [one]} for one in model.parameters()], lr=0.5)
 
 

@@ -190,6 +190,7 @@ def test_freezing() -> None:
         ({"freeze": ["."]}, "paramwise_cfg.freeze leaves no parameter of Small to train"),
         ({"keep": ["mlp"]}, "paramwise_cfg needs 'freeze', a list of regular expressions, which is not given"),
         ({"freeze": "mlp"}, "paramwise_cfg.freeze must be a list of regular expressions, got 'mlp'"),
+        ({"freeze": ["(mlp"]}, "'(mlp' is no regular expression: missing ), unterminated subpattern at position 0"),
         (
             {"freeze": ["mpl", "words"], "strict_keys": True},
             "paramwise_cfg.freeze[0] matches no parameter of Small; did you mean 'mlp'?",

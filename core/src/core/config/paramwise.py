@@ -10,6 +10,7 @@ import attrs
 from attrs import frozen
 
 from core.component import Component
+from core.errors import OptionError
 from core.plugins.switches import CORE
 from core.suggest import nearest
 
@@ -114,8 +115,15 @@ def part(rule: str, name: str) -> bool:
 
 
 def pattern(rule: str, name: str) -> bool:
-    """Tell whether a regular expression is found in a parameter's name."""
-    return re.search(rule, name) is not None
+    """Tell whether a regular expression is found in a parameter's name.
+
+    Raises:
+        OptionError: if it is none.
+    """
+    try:
+        return re.search(rule, name) is not None
+    except re.error as error:
+        raise OptionError(f"{rule!r} is no regular expression: {error}") from error
 
 
 _MATCHES: Mapping[Any, Callable[[str, str], bool]] = {"part": part, "pattern": pattern}

@@ -10,6 +10,7 @@ import torch
 from attrs import frozen
 
 from core.errors import OptionError
+from core.optim.default_constructor import DefaultOptimizerConstructor
 from core.registries import OPTIMIZER_BUILDERS
 from core.registry import build_from_cfg
 from core.suggest import did_you_mean
@@ -38,7 +39,8 @@ def build_optimizer(model: torch.nn.Module, cfg: Mapping[str, Any]) -> Any:
     """
     built = build(model, cfg)
     for part in built.parts:
-        for one in getattr(part.constructor, "unmatched", ()):
+        found = getattr(part.constructor, "unmatched", ())
+        for one in found if isinstance(part.constructor, DefaultOptimizerConstructor) else ():
             logging.getLogger("core").warning("%s", one.text(part.model))
     return built.optimizer
 

@@ -110,7 +110,7 @@ def is_flat(name: str, parameter: nn.Parameter, module: nn.Module) -> bool:
 
 
 def _said(fault: Fault) -> str:
-    where = f"paramwise_cfg{''.join(('.', format_path(fault.path))) if fault.path else ''}"
+    where = format_path(("paramwise_cfg", *fault.path))
     said = fault.message or f"expected {fault.expected}, got {fault.found}"
     meant = f"; did you mean {fault.suggestion!r}?" if fault.suggestion else ""
     hint = f"; {fault.hint}" if fault.hint else ""

@@ -19,9 +19,7 @@ def names_of(optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> list[l
     return [[names.get(id(parameter), "") for parameter in group["params"]] for group in optimizer.param_groups]
 
 
-def regrouped(
-    saved: Mapping[str, Any], were: Names | None, optimizer: torch.optim.Optimizer, model: torch.nn.Module
-) -> Mapping[str, Any]:
+def regrouped(saved: Any, were: Names | None, optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> Any:
     """Return a saved state with each parameter in the group that it belongs to now.
 
     The state of a parameter goes where its name is. A group takes its options from those that its parameters come
@@ -38,6 +36,8 @@ def regrouped(
     Raises:
         ValueError: if parameters are in one group now whose options differed.
     """
+    if not isinstance(saved, Mapping) or "param_groups" not in saved:
+        return saved  # in a form of its own, which the optimizer itself knows
     now = names_of(optimizer, model)
     flat = [name for group in now for name in group]
     groups = saved["param_groups"]

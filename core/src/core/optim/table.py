@@ -43,6 +43,8 @@ def described(built: Built) -> list[Group]:
     for part in built.parts:
         optimizers = part.optimizer if isinstance(part.optimizer, dict) else {part.name: part.optimizer}
         for name, optimizer in optimizers.items():
+            if not hasattr(optimizer, "param_groups"):
+                continue  # whatever a user's constructor makes for a loop of its own
             found += groups_of(optimizer, part.model, part.constructor, name, prefix=part.name)
     return found
 
@@ -53,8 +55,16 @@ def left_out(built: Built) -> dict[str, str]:
     told: dict[str, str] = {}
     for part in built.parts:
         before = f"{part.name}." if part.name else ""
-        told |= {before + name: rule for name, rule in getattr(part.constructor, "rules", {}).items()}
+        told |= {before + name: rule for name, rule in (rules_of(part.constructor) or {}).items()}
     return {name: rule for name, rule in told.items() if name not in given}
+
+
+def rules_of(constructor: Any) -> Mapping[str, str] | None:
+    """Return what a constructor tells of each parameter; None if it tells nothing, or uses the name otherwise."""
+    rules = getattr(constructor, "rules", None)
+    if isinstance(rules, Mapping) and all(isinstance(word, str) for pair in rules.items() for word in pair):
+        return rules
+    return None
 
 
 def groups_of(
@@ -70,7 +80,7 @@ def groups_of(
         prefix: the name of the part in the model; empty for the model itself.
     """
     names = {id(parameter): label for label, parameter in reversed(list(model.named_parameters()))}
-    told: Mapping[str, str] | None = getattr(constructor, "rules", None)
+    told = rules_of(constructor)
     maker = f"made by {type(constructor).__name__}"
     before = f"{prefix}." if prefix else ""
     found = []

@@ -169,7 +169,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, were: Names 
     wanted = set(optimizer.param_groups[0])
     other = f"it is the state of another optimizer than {type(optimizer).__name__}"
     try:
-        optimizer.load_state_dict(dict(regrouped(saved, were, optimizer, model)))
+        optimizer.load_state_dict(regrouped(saved, were, optimizer, model))
     except KeyError as error:
         raise ValueError(f"{other}: it lacks {error}") from error
     lacks = sorted(wanted - set(optimizer.param_groups[0]))
