@@ -262,7 +262,7 @@ class Run:
         log = {"interval": job.log_interval, "hooks": [{"type": "TextLoggerHook", "ignore_last": False}]}
         runner.register_training_hooks(schedule_of(job), stepping_of(job), job.checkpoints, log, momentum)
         if job.ema is not None:
-            runner.register_hook(HOOKS.get("EMAHook")(momentum=0.1, interval=2, warm_up=2), job.ema)
+            runner.register_hook(HOOKS.get("EMAHook")(momentum=0.1, warm_up=2), job.ema)
         if job.evaluation is not None:
             options = {"by_epoch": job.kind == "epoch", "save_best": "score", "rule": "greater", **job.evaluation}
             runner.register_hook(EvalHook(build_dataloader(Noisy(4), 2, 0, seed=9, shuffle=False), **options), "LOW")
