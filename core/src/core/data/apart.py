@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
+
+from core.data.python_random import current_state, put_back
+
+_BITS = 2**64 - 1
 
 
 def mix(*numbers: int) -> int:
     """Return one seed of 64 bits for several numbers, the same on every machine."""
     state = np.random.SeedSequence([number % 2**32 for number in numbers]).generate_state(2)
     return int(state[0]) << 32 | int(state[1])
+
+
+def nth_seed(base: int, number: int) -> int:
+    """Return the seed of one of many batches: the output of splitmix64 (Steele, Lea and Flood 2014) at a place.
+
+    Args:
+        base: what `mix` returned for all of them; asking it for each would take longer than loading a small batch.
+        number: of the batch, from 0.
+    """
+    value = (base + (number + 1) * 0x9E3779B97F4A7C15) & _BITS
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _BITS
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _BITS
+    return value ^ (value >> 31)
 
 
 def seed_everything(seed: int) -> None:
@@ -26,48 +41,50 @@ def seed_everything(seed: int) -> None:
 
 
 class Apart:
-    """Generators that stand in for the global ones while data is loaded.
+    """Generators that stand in for the global ones in a `with` block that loads data.
 
     They take turns with those of training, so that a batch is the same whether a worker loads it or the
     main process does, and whatever training has drawn meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._numpy = np.random.MT19937()
+        self._theirs: Any = None
+
+    def __enter__(self) -> None:
+        # Handing numpy another generator takes a hundredth of the time of copying its state out and in.
+        of_numpy = np.random.get_bit_generator()  # type: ignore[attr-defined]
+        self._theirs = current_state(), torch.default_generator.get_state(), of_numpy
+        np.random.set_bit_generator(self._numpy)  # type: ignore[attr-defined]
+
+    def __exit__(self, *_: object) -> None:
+        of_python, of_torch, of_numpy = self._theirs
+        put_back(of_python)
+        torch.default_generator.set_state(of_torch)
+        np.random.set_bit_generator(of_numpy)  # type: ignore[attr-defined]
+
+
+class ApartGoingOn(Apart):
+    """The same for blocks each of which draws from where the last one ended.
 
     Args:
-        seed: numbers that the first draw of `going_on` depends on.
+        seed: numbers that the first draw depends on.
     """
 
     def __init__(self, *seed: int) -> None:
+        super().__init__()
         self._seed = seed
-        self._numpy = np.random.MT19937()
-        self._state: tuple[Any, Any] | None = None
+        self._ours: Any = None
 
-    @contextlib.contextmanager
-    def seeded(self, *numbers: int) -> Iterator[None]:
-        """Let a block of code draw from generators that are seeded for it."""
-        with self._in_place():
-            seed_everything(mix(*numbers))
-            yield
-
-    @contextlib.contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Let a block of code draw from where the last one ended."""
-        with self._in_place():
-            if self._state is None:
-                seed_everything(mix(*self._seed))
-            else:
-                random.setstate(self._state[0])
-                torch.default_generator.set_state(self._state[1])
-            yield
-            self._state = random.getstate(), torch.default_generator.get_state()
-
-    @contextlib.contextmanager
-    def _in_place(self) -> Iterator[None]:
-        python, of_torch = random.getstate(), torch.default_generator.get_state()
-        # Handing numpy another generator takes a hundredth of the time of copying its state out and in.
-        of_numpy = np.random.get_bit_generator()  # type: ignore[attr-defined]
-        np.random.set_bit_generator(self._numpy)  # type: ignore[attr-defined]
-        try:
-            yield
-        finally:
-            random.setstate(python)
+    def __enter__(self) -> None:
+        super().__enter__()
+        if self._ours is None:
+            seed_everything(mix(*self._seed))
+        else:
+            of_python, of_torch = self._ours
+            put_back(of_python)
             torch.default_generator.set_state(of_torch)
-            np.random.set_bit_generator(of_numpy)  # type: ignore[attr-defined]
+
+    def __exit__(self, *_: object) -> None:
+        self._ours = current_state(), torch.default_generator.get_state()
+        super().__exit__()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from core.data.apart import Apart, mix
+from core.data.apart import Apart, mix, nth_seed, seed_everything
 from core.data.failures import WorkerSetup
 from core.data.sampler import EpochSampler, SeededBatchSampler
 from core.distributed.env import get_dist_info
@@ -68,14 +68,15 @@ class _Apart:
 
     def __init__(self, batches: Iterator[Any], loader: SeededLoader, number: int) -> None:
         self.batches, self.number = batches, number
-        self.seed = loader.seed, loader.rank, loader.epoch
+        self.seed = mix(loader.seed, loader.rank, loader.epoch)
         self.apart = Apart()
 
     def __iter__(self) -> _Apart:
         return self
 
     def __next__(self) -> Any:
-        with self.apart.seeded(*self.seed, self.number):
+        with self.apart:
+            seed_everything(nth_seed(self.seed, self.number))
             batch = next(self.batches)
         self.number += 1
         return batch

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils.data import Sampler, get_worker_info
 
-from core.data.apart import Apart, mix, seed_everything
+from core.data.apart import ApartGoingOn, mix, nth_seed, seed_everything
 
 
 class EpochSampler(Sampler[int]):
@@ -74,7 +74,7 @@ class SeededBatch(list[int]):
 
     Args:
         indices: of the batch's samples.
-        seed: numbers that the seed is mixed from, in the worker: mixing costs more than a small batch.
+        seed: of the run, rank, epoch and number of the batch: what `seed_everything` is given in the worker.
     """
 
     def __init__(self, indices: Sequence[int], seed: tuple[int, ...]) -> None:
@@ -84,7 +84,8 @@ class SeededBatch(list[int]):
 
     def __iter__(self) -> Iterator[int]:
         if get_worker_info() is not None:
-            seed_everything(mix(*self.seed))
+            *shared, number = self.seed
+            seed_everything(nth_seed(mix(*shared), number))
         for index in super().__iter__():
             self.current = index
             yield index
@@ -151,11 +152,11 @@ def _own_order(batches: SeededBatchSampler, start: int) -> Iterator[list[int]]:
 
 def _apart(batches: SeededBatchSampler, start: int) -> Iterator[list[int]]:
     """Draw what a sampler of somebody else's draws from generators apart."""
-    apart = Apart(batches.seed, batches.epoch)
-    with apart.going_on():
+    apart = ApartGoingOn(batches.seed, batches.epoch)
+    with apart:
         drawn = _grouped(iter(batches.sampler), batches, start)
     while True:
-        with apart.going_on():
+        with apart:
             indices = next(drawn, None)
         if indices is None:
             return
