@@ -17,7 +17,10 @@ from resumable import AROUND, BETWEEN, POINTS, Job, Run, differences
 
 EXAMPLES = int(os.environ.get("HOOKLOOM_EXAMPLES", "0"))
 CHOICES: dict[str, Any] = {
-    "data": ("own", "own", "own", "list", "torch", "generator", "sampler", "batches", "owning", "stream", "placed"),
+    "data": (
+        *("own", "own", "own", "list", "torch", "generator", "shared"),
+        *("sampler", "batches", "owning", "stream", "placed"),
+    ),
     "optimizer": ("sgd", "adamw", "several"),
     "lr": ("fixed", "step", "poly", "cosineannealing", "cyclic"),
     "momentum": (False, True),
@@ -54,7 +57,7 @@ def stops(draw: Any, job: Job) -> tuple[str, int]:
     # No checkpoint holds the graph of a loss that has still to be stepped from.
     assume(point != "after_train_iter" or priority > 40)
     # A loader of torch's own loads with the generators of training, so a batch cannot be loaded a second time.
-    assume(job.data not in ("torch", "generator") or not (point.startswith("before_") and point.endswith("_iter")))
+    assume(job.data not in ("torch", "generator", "shared") or not (point.startswith("before_") and point.endswith("_iter")))
     return point, priority
 
 
@@ -103,3 +106,27 @@ def test_workers_that_own_their_generators_are_replayed(data: str, tmp_path: Pat
     whole = Run(job, tmp_path / "whole", stop)
     path, logged = whole.saver.files[4]
     compare(whole, Run(job, tmp_path / "resumed", stop, path), logged)
+
+
+@pytest.mark.parametrize("kind", ["epoch", "iter"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loaders_that_share_a_generator(kind: str, workers: int, tmp_path: Path) -> None:
+    """The state that it has now is another than any of the epochs under way began with."""
+    workflow = (("train", 1), ("val", 1)) if kind == "epoch" else (("train", 3), ("val", 1))
+    job = Job(kind=kind, data="shared", workers=workers, workflow=workflow, length=3 if kind == "epoch" else 14)
+    stop = ("after_train_iter", 50)
+    whole = Run(job, tmp_path / "whole", stop)
+    for index in (2, 7, 9) if workers == 0 else (7,):
+        path, logged = whole.saver.files[index]
+        compare(whole, Run(job, tmp_path / f"resumed {index}", stop, path), logged)
+
+
+@pytest.mark.parametrize("kind", ["epoch", "iter"])
+def test_a_sampler_with_a_generator_of_its_own(kind: str, tmp_path: Path) -> None:
+    """Its order is drawn again when the run goes on inside an epoch, and the next epoch's after that."""
+    job = Job(kind=kind, data="owning", length=3 if kind == "epoch" else 9)
+    stop = ("after_train_iter", 50)
+    whole = Run(job, tmp_path / "whole", stop)
+    for index in (1, 3, 6):
+        path, logged = whole.saver.files[index]
+        compare(whole, Run(job, tmp_path / f"resumed {index}", stop, path), logged)

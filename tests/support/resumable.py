@@ -183,14 +183,15 @@ class Job:
     checkpoints: Any = None
 
 
-def loader_of(job: Job, mode: str, workers: int) -> Any:
+def loader_of(job: Job, mode: str, workers: int, shared: torch.Generator) -> Any:
     size = 11 if mode == "train" else 5
     if job.data == "list":
         return list(build_dataloader(Noisy(size), 3, seed=4))
     if job.data == "torch":
         return DataLoader(Noisy(size), 3, shuffle=True, num_workers=workers)
-    if job.data == "generator":
-        return DataLoader(Noisy(size), 3, shuffle=True, generator=torch.Generator().manual_seed(4))
+    if job.data in ("generator", "shared"):
+        generator = shared if job.data == "shared" else torch.Generator().manual_seed(4)
+        return DataLoader(Noisy(size), 3, shuffle=True, generator=generator, num_workers=workers)
     if job.data in ("sampler", "batches", "owning"):
         samples = Noisy(size)
         sampler = RandomSampler(samples, generator=torch.Generator() if job.data == "owning" else None)
@@ -244,7 +245,8 @@ class Run:
         set_random_seed(5 if resume is None else 77)
         workers = job.workers if workers is None else workers
         self.model = Net()
-        self.loaders = [loader_of(job, mode, workers) for mode, _ in job.workflow]
+        shared = torch.Generator().manual_seed(4)
+        self.loaders = [loader_of(job, mode, workers, shared) for mode, _ in job.workflow]
         given = [Watched(loader) for loader in self.loaders] if stop[0] == BETWEEN else self.loaders
         build: Any = EpochBasedRunner if job.kind == "epoch" else IterBasedRunner
         length = {"max_epochs" if job.kind == "epoch" else "max_iters": job.length}

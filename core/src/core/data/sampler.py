@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any
@@ -135,7 +136,11 @@ class SeededBatchSampler(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         start, self.start = self.start, 0
         whole = _own_order if isinstance(self.sampler, EpochSampler) else _apart
-        for number, indices in enumerate(whole(self, start), start):
+        # What is left out is drawn now, whatever is asked for later: then the sampler stands where it stood.
+        return self._seeded(whole(self, start), start)
+
+    def _seeded(self, batches: Iterator[list[int]], start: int) -> Iterator[list[int]]:
+        for number, indices in enumerate(batches, start):
             self.last = SeededBatch(indices, (self.seed, self.rank, self.epoch, number))
             yield self.last
 
@@ -154,7 +159,10 @@ def _apart(batches: SeededBatchSampler, start: int) -> Iterator[list[int]]:
     """Draw what a sampler of somebody else's draws from generators apart."""
     apart = ApartGoingOn(batches.seed, batches.epoch)
     with apart:
-        drawn = _grouped(iter(batches.sampler), batches, start)
+        return _each_apart(_grouped(iter(batches.sampler), batches, start), apart)
+
+
+def _each_apart(drawn: Iterator[list[int]], apart: ApartGoingOn) -> Iterator[list[int]]:
     while True:
         with apart:
             indices = next(drawn, None)
@@ -164,12 +172,13 @@ def _apart(batches: SeededBatchSampler, start: int) -> Iterator[list[int]]:
 
 
 def _grouped(indices: Iterator[Any], batches: SeededBatchSampler, start: int) -> Iterator[list[int]]:
-    """Yield batches from number `start` on."""
+    """Leave out the first `start` batches, and no index more; return the others."""
     size = batches.batch_size
-    if size is None:
-        yield from islice(indices, start, None)
-        return
-    rest = islice(indices, start * size, None)
-    while batch := list(islice(rest, size)):
-        if len(batch) == size or not batches.drop_last:
+    deque(islice(indices, start * (size or 1)), maxlen=0)
+    return indices if size is None else _in_batches(indices, size, batches.drop_last)
+
+
+def _in_batches(indices: Iterator[Any], size: int, drop_last: bool) -> Iterator[list[int]]:
+    while batch := list(islice(indices, size)):
+        if len(batch) == size or not drop_last:
             yield batch

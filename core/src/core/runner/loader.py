@@ -8,7 +8,14 @@ from typing import Any
 from torch.utils.data import DataLoader, IterableDataset
 
 from core.errors import EmptyDatasetError
-from core.runner.replay import Replay, beginning, dataset_state, depends_on_globals
+from core.runner.replay import (
+    Replay,
+    beginning,
+    dataset_state,
+    depends_on_globals,
+    generator_states,
+    restore_generators,
+)
 
 
 def read(loader: Any, start: int = 0, replay: Replay | None = None) -> Iterator[Any]:
@@ -175,7 +182,8 @@ class IterLoader:
         state: dict[str, Any] = {"epoch": self._epoch, "batch": self._batch - drawn}
         if self._batches is not None or self._replay is not None:
             state |= {**self._beginning, **({} if drawn else dataset_state(self._dataloader))}
-        return state
+        now = generator_states(self._dataloader)
+        return {**state, "now": now} if now else state
 
     def load_state_dict(self, state: Mapping[str, Any], *, drawn: bool = False) -> None:
         """Go on after the batch that `state_dict` named; nothing is loaded twice.
@@ -189,7 +197,8 @@ class IterLoader:
         # No batch of this epoch is consumed, so it was begun by asking for one.
         self._ahead = self._epoch > 0 and self._batch == 0
         self._beginning = {key: state[key] for key in ("rng", "generators") if key in state}
-        self._replay = Replay(state, drawn) if len(state) > 2 else None
+        self._replay = Replay(state, drawn) if {"rng", "dataset"} & state.keys() else None
+        restore_generators(self._dataloader, state.get("now", {}))
 
 
 def check_not_empty(loader: Any) -> None:

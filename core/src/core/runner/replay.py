@@ -66,17 +66,18 @@ class Replay:
 
     @contextlib.contextmanager
     def generators(self, loader: Any) -> Iterator[None]:
-        """Let a block of code draw what was drawn when the epoch began."""
+        """Let a block of code draw what was drawn when the epoch began; afterwards all is as it was."""
         if "rng" not in self.saved:
             yield
             return
-        now = rng_state()
+        now = beginning(loader)
         restore_rng_state(self.saved["rng"])
         restore_generators(loader, self.saved)
         try:
             yield
         finally:
-            restore_rng_state(now)
+            restore_rng_state(now["rng"])
+            restore_generators(loader, now)
 
 
 def _generators(loader: Any) -> list[torch.Generator]:
