@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch.utils.data import ConcatDataset, Dataset, IterableDataset, RandomSampler, Subset
 
+from core.data.batches import SeededBatchSampler
 from core.data.loader import LoaderError, build_dataloader, close_loader
-from core.data.sampler import EpochSampler, SeededBatchSampler
+from core.data.sampler import EpochSampler
 from core.errors import DataError
 from core.runner.loader import IterLoader, check_not_empty, read, set_epoch
 from core.seeding import restore_rng_state, rng_state, set_random_seed

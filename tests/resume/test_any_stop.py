@@ -57,7 +57,10 @@ def stops(draw: Any, job: Job) -> tuple[str, int]:
     # No checkpoint holds the graph of a loss that has still to be stepped from.
     assume(point != "after_train_iter" or priority > 40)
     # A loader of torch's own loads with the generators of training, so a batch cannot be loaded a second time.
-    assume(job.data not in ("torch", "generator", "shared") or not (point.startswith("before_") and point.endswith("_iter")))
+    assume(
+        job.data not in ("torch", "generator", "shared")
+        or not (point.startswith("before_") and point.endswith("_iter"))
+    )
     return point, priority
 
 
@@ -121,10 +124,10 @@ def test_loaders_that_share_a_generator(kind: str, workers: int, tmp_path: Path)
         compare(whole, Run(job, tmp_path / f"resumed {index}", stop, path), logged)
 
 
-@pytest.mark.parametrize("kind", ["epoch", "iter"])
-def test_a_sampler_with_a_generator_of_its_own(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "workers"), [("epoch", 0), ("iter", 0), ("iter", 1)])
+def test_a_sampler_with_a_generator_of_its_own(kind: str, workers: int, tmp_path: Path) -> None:
     """Its order is drawn again when the run goes on inside an epoch, and the next epoch's after that."""
-    job = Job(kind=kind, data="owning", length=3 if kind == "epoch" else 9)
+    job = Job(kind=kind, data="owning", workers=workers, length=3 if kind == "epoch" else 9)
     stop = ("after_train_iter", 50)
     whole = Run(job, tmp_path / "whole", stop)
     for index in (1, 3, 6):
