@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 import torch
 
-from core.checkpoint import find_latest, forget_checkpoint, record_checkpoint, remove_checkpoint, write_checkpoint
+from core.checkpoint import (
+    Writer,
+    find_latest,
+    forget_checkpoint,
+    record_checkpoint,
+    remove_checkpoint,
+    write_checkpoint,
+)
+from core.checkpoint.verify import verify_folder
 from core.errors import CheckpointError
 
 LOG = logging.getLogger("finding")
@@ -204,3 +212,37 @@ def test_a_file_that_cannot_be_deleted_is_no_failure(tmp_path: Path, said: Any) 
     assert remove_checkpoint(path, LOG) is True
     assert not path.exists()
     assert entries(tmp_path) == []
+
+
+def test_killed_while_an_old_one_is_deleted(tmp_path: Path, said: Any) -> None:
+    """The file goes first, then its entry; in between, neither is damage, and the next run takes the entry away."""
+    old, newest = put(tmp_path / "iter_5.pth", 5), put(tmp_path / "iter_10.pth", 10)
+    steps: list[str] = []
+
+    class Killed(BaseException):
+        pass
+
+    def forget(path: Path) -> None:
+        steps.append(f"forget, while the file is {'there' if path.exists() else 'gone'}")
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("core.checkpoint.listing.forget_checkpoint", forget)
+        remove_checkpoint(old, LOG)
+    assert steps == ["forget, while the file is gone"]
+    assert [(state.name, state.word) for state in verify_folder(tmp_path)] == [
+        ("iter_5.pth", "gone"),
+        ("iter_10.pth", "ok"),
+    ]
+    assert find_latest(tmp_path, LOG) == newest
+    assert said() == []
+    Writer().settle(str(tmp_path))
+    assert [entry["name"] for entry in entries(tmp_path)] == ["iter_10.pth"]
+
+
+def test_killed_between_a_file_and_its_entry(tmp_path: Path, said: Any) -> None:
+    put(tmp_path / "iter_5.pth", 5)
+    newest = put(tmp_path / "iter_10.pth", 10, recorded=False)
+    assert all(state.whole for state in verify_folder(tmp_path))
+    assert find_latest(tmp_path, LOG) == newest
+    assert said() == []

@@ -94,6 +94,7 @@ def test_a_file_without_checksums_is_read(path: Path) -> None:
     ("content", "message"),
     [
         (b"<!DOCTYPE html><html>404</html>", "is no file of torch: it begins with '<!DOCTYPE html><html>404'"),
+        (b"answer: 404\nreason: gone\n", "is no file of torch: it begins with 'answer: 404'"),
         (b"\x89PNG\r\n\x1a\n", "is no file of torch: it begins with 89 50 4e 47 0d 0a 1a 0a"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n",
@@ -105,7 +106,7 @@ def test_a_file_without_checksums_is_read(path: Path) -> None:
             "was pickled with protocol 4, which can only be read by running it; torch's own protocol is 2. " + TRUST,
         ),
     ],
-    ids=["web page", "image", "git-lfs", "pickle", "protocol 4"],
+    ids=["web page", "lines of text", "image", "git-lfs", "pickle", "protocol 4"],
 )
 def test_foreign_files(path: Path, content: bytes, message: str) -> None:
     path.write_bytes(content)

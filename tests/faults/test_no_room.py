@@ -91,6 +91,22 @@ def test_a_full_disk(zygote: Zygote, tmp_path: Path, mounted: Path) -> None:
     assert same_weights(final(work_dir), final(tmp_path / "whole"))
 
 
+def test_the_reserve_is_named_where_it_is_what_lacks(zygote: Zygote, tmp_path: Path) -> None:
+    job(tmp_path)
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80k", "none", str(folder)], capture_output=True).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        code, text = run(zygote, tmp_path, str(folder / "w"))
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+    assert code == 74, text[-3000:]
+    (said,) = re.findall(r"\(about ([\d,]+) bytes needed and 65,536 in reserve, ([\d,]+) free\)", text)
+    needed, free = (int(number.replace(",", "")) for number in said)
+    assert needed <= free < needed + 65_536
+
+
 def kinds_of(steps: Path) -> dict[str, int]:
     """Return each kind of operation in the second checkpoint, with the number of its first one in the run."""
     lines = steps.read_text().splitlines()

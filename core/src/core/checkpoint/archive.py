@@ -112,8 +112,8 @@ def _check_protocol(head: bytes, name: str, trusted: bool) -> None:
 
 
 def _shown(head: bytes) -> Any:
-    text = head[:24]
-    return repr(text.decode()) if text.isascii() and text.decode().isprintable() else text.hex(" ")
+    line = head[:24].partition(b"\n")[0]
+    return repr(line.decode()) if line.isascii() and line.decode().isprintable() else head[:24].hex(" ")
 
 
 TRUST = "If you know who wrote the file, --trust-checkpoint unpickles it whole, code included"

@@ -74,5 +74,7 @@ def cannot_be_written(what: str, error: OSError, folder: Path, needed: int) -> W
     room = f"about {needed:,} bytes needed"
     standing = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), None)
     with contextlib.suppress(OSError):
-        room += f", {shutil.disk_usage(standing or folder).free:,} free"
+        free = shutil.disk_usage(standing or folder).free
+        reserve = f" and {_MARGIN:,} in reserve" if needed <= free < needed + _MARGIN else ""
+        room += f"{reserve}, {free:,} free"
     return WriteError(f"{what} cannot be written: {reason} ({room})")
