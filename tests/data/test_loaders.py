@@ -14,7 +14,8 @@ from core.data.batches import SeededBatchSampler
 from core.data.loader import LoaderError, build_dataloader, close_loader
 from core.data.sampler import EpochSampler
 from core.errors import DataError
-from core.runner.loader import IterLoader, check_not_empty, read, set_epoch
+from core.runner.iter_loader import IterLoader
+from core.runner.loader import check_not_empty, read, set_epoch
 from core.seeding import restore_rng_state, rng_state, set_random_seed
 
 

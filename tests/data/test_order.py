@@ -12,7 +12,8 @@ import torch
 from core.data.loader import LoaderError, build_dataloader, close_loader
 from core.data.sampler import EpochSampler
 from core.errors import EmptyDatasetError
-from core.runner.loader import IterLoader, check_not_empty, read
+from core.runner.iter_loader import IterLoader
+from core.runner.loader import check_not_empty, read
 
 
 class Noisy(torch.utils.data.Dataset):
