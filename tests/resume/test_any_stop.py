@@ -133,3 +133,14 @@ def test_a_sampler_with_a_generator_of_its_own(kind: str, workers: int, tmp_path
     for index in (1, 3, 6):
         path, logged = whole.saver.files[index]
         compare(whole, Run(job, tmp_path / f"resumed {index}", stop, path), logged)
+
+
+def test_a_stream_that_a_resumed_run_has_not_come_to(tmp_path: Path) -> None:
+    """The place of the validation's dataset goes from checkpoint to checkpoint until it is read again."""
+    job = Job(kind="iter", data="placed", workflow=(("val", 1), ("train", 3)), length=7)
+    stop = ("after_train_iter", 50)
+    whole = Run(job, tmp_path / "whole", stop)
+    path, _ = whole.saver.files[0]
+    resumed = Run(job, tmp_path / "resumed", stop, path)
+    path, again = resumed.saver.files[0]
+    compare(whole, Run(job, tmp_path / "again", stop, path), whole.saver.files[0][1] + again)

@@ -84,7 +84,9 @@ class IterLoader:
             drawn: whether the last batch is loaded and not consumed yet.
         """
         state: dict[str, Any] = {"epoch": self._epoch, "batch": self._batch - drawn}
-        if self._batches is not None or self._replay is not None:
+        if self._replay is not None:  # a resumed run has not asked for a batch of this one yet
+            state = {**self._replay.saved, **state}
+        elif self._batches is not None:
             state |= {**self._beginning, **({} if drawn else dataset_state(self._dataloader))}
         now = generator_states(self._dataloader)
         return {**state, "now": now} if now else state
