@@ -139,5 +139,5 @@ def storm(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what an iteration, a start and a check cost, side by side with bare torch."""
     install_all(session)
-    for script in ("loop_overhead.py", "cold_start.py", "preflight.py", "resume.py", "checkpoint.py"):
+    for script in ("loop_overhead.py", "cold_start.py", "preflight.py", "loading.py", "resume.py", "checkpoint.py"):
         session.run("python", f"benchmarks/{script}", *session.posargs)
