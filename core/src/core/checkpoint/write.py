@@ -18,7 +18,7 @@ from core.checkpoint.files import clear_leftovers, replacing, spare_name
 from core.checkpoint.plain import plain
 from core.checkpoint.space import cannot_be_written, check_space, size_of
 
-_FLUSHED = 32 << 20  # bytes after which the disk is set to work, while the rest is put together
+_FLUSHED = 64 << 20  # bytes after which the disk is set to work, while the rest is put together
 _to_disk = getattr(os, "fdatasync", os.fsync)
 
 
