@@ -122,18 +122,18 @@ class EpochPlace(BaseRunner):
         if not self._running:
             return None
         point = self.hook_manager.point
-        if point == "on_stop":
-            return self._place_after_stopping()
-        inside = self._phase is not None and (self._entered or point is not None)
+        # A run that is stopped would have gone on behind the phase, and nothing is made up for.
+        stopping = point == "on_stop"
+        inside = not stopping and self._phase is not None and (self._entered or point is not None)
         waiting = str(point).startswith("before_")
         return Place(
             workflow=self._workflow,
             entry=self._entry,
-            turn=self._turn,
+            turn=self._turn + stopping,
             mode=self._phase if inside else None,
-            point=point,
-            left=state.ids_of(self.hook_manager, self.hook_manager.left()),
-            epoch=self._epoch,
+            point=None if stopping else point,
+            left=[] if stopping else state.ids_of(self.hook_manager, self.hook_manager.left()),
+            epoch=self.position()["epoch"] if stopping else self._epoch,
             iter=self._iter,
             inner_iter=self._inner_iter,
             done=self._batches_done() if inside else 0,
@@ -141,22 +141,5 @@ class EpochPlace(BaseRunner):
             beginning=dict(self._beginning) if inside else {},
             outputs=light(self.outputs),
             loader=dataset_state(self.data_loader) if inside and not waiting else {},
-            loaders=[generator_states(loader) for loader in self._loaders],
-        )
-
-    def _place_after_stopping(self) -> Place:
-        """Return where a run that is stopped would have gone on: the phase is over, and nothing is made up for."""
-        return Place(
-            workflow=self._workflow,
-            entry=self._entry,
-            turn=self._turn + 1,
-            mode=None,
-            point=None,
-            left=[],
-            epoch=self.position()["epoch"],
-            iter=self._iter,
-            inner_iter=self._inner_iter,
-            done=0,
-            outputs=light(self.outputs),
             loaders=[generator_states(loader) for loader in self._loaders],
         )
