@@ -33,8 +33,7 @@ pytestmark = [
 OWN_TYPES: dict[Registry, str] = {
     LR_UPDATERS: "CosineAnnealingCooldown Linear Reduce SiameseRPN StepFixCosineAnnealing YOLOX",
     OPTIMIZERS: "LARS Lamb",
-    OPTIMIZER_BUILDERS: "LayerDecayOptimizerConstructor LearningRateDecayOptimizerConstructor "
-    "TSMOptimizerConstructor TransformerFinetuneConstructor",
+    OPTIMIZER_BUILDERS: "TSMOptimizerConstructor TransformerFinetuneConstructor",
     HOOKS: "BYOLHook CheckInvalidLossHook DeepClusterHook ExpMomentumEMAHook ExponentialMovingAverageHook InterCLRHook "
     "IterTextLoggerHook MMDetWandbHook ModelSetEpochHook MomentumUpdateHook ODCHook PaviLoggerHook PreciseBNHook "
     "RFSearchHook SetEpochInfoHook SiameseRPNFp16OptimizerHook SiameseRPNOptimizerHook SimSiamHook SwAVHook "
