@@ -188,8 +188,9 @@ def test_freezing() -> None:
     ("options", "message"),
     [
         ({"freeze": ["."]}, "paramwise_cfg.freeze leaves no parameter of Small to train"),
-        ({"keep": ["mlp"]}, "paramwise_cfg needs 'freeze', a list of regular expressions, which is not given"),
-        ({"freeze": "mlp"}, "paramwise_cfg.freeze must be a list of regular expressions, got 'mlp'"),
+        ({"keep": ["mlp"]}, "paramwise_cfg: required key 'freeze' is missing"),
+        ({"freeze": "mlp"}, "paramwise_cfg.freeze: expected list of str, got str 'mlp'"),
+        ({"freeze": ["mlp"], "kep": ["x"]}, "paramwise_cfg.kep: unknown key; did you mean 'keep'?"),
         ({"freeze": ["(mlp"]}, "'(mlp' is no regular expression: missing ), unterminated subpattern at position 0"),
         (
             {"freeze": ["mpl", "words"], "strict_keys": True},

@@ -46,12 +46,7 @@ class DeclaredConstructor(DefaultOptimizerConstructor):
         self.optimizer_cfg = {key: value for key, value in optimizer_cfg.items() if key not in self.from_optimizer}
 
     def _validate_cfg(self) -> None:
-        if not isinstance(self.paramwise_cfg, Mapping):
-            raise OptionError(f"paramwise_cfg must be a dict or None, got {type(self.paramwise_cfg).__name__}")
-        try:
-            self.options: Any = structure(self.paramwise_cfg, self.paramwise_options)
-        except StructureError as error:
-            raise OptionError("; ".join(map(_said, error.faults))) from error
+        self.options: Any = checked_options(self.paramwise_cfg, self.paramwise_options)
 
     def begin(self, model: nn.Module) -> None:
         """Look at the whole model before its parameters; nothing by default.
@@ -92,6 +87,20 @@ class DeclaredConstructor(DefaultOptimizerConstructor):
                 continue
             options, self.rules[name] = found
             params.append({"params": [parameter], **options})
+
+
+def checked_options(paramwise_cfg: Any, declared: type) -> Any:
+    """Return the options of a `paramwise_cfg` as an object of the attrs class that declares them.
+
+    Raises:
+        OptionError: with everything that is unknown, missing or of the wrong type.
+    """
+    if not isinstance(paramwise_cfg, Mapping):
+        raise OptionError(f"paramwise_cfg must be a dict or None, got {type(paramwise_cfg).__name__}")
+    try:
+        return structure(paramwise_cfg, declared)
+    except StructureError as error:
+        raise OptionError("; ".join(map(_said, error.faults))) from error
 
 
 def parameters_of(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, nn.Module]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -10,7 +9,7 @@ from torch import nn
 
 from core import DefaultOptimizerConstructor, OptionError
 from core.config.paramwise import NAMES, ParamwiseConfig, pattern
-from core.optim.constructor import parameters_of
+from core.optim.constructor import checked_options, parameters_of
 
 
 @attrs.frozen(kw_only=True)
@@ -46,20 +45,15 @@ class FreezeConstructor(DefaultOptimizerConstructor):
         paramwise_cfg: see `FreezeOptions`.
 
     Raises:
-        OptionError: if `freeze` is missing or an option is wrong.
+        OptionError: if `freeze` is missing, or an option is unknown or wrong.
     """
 
     paramwise_options: ClassVar[type] = FreezeOptions
     merges_by_default = True
 
-    def __init__(self, optimizer_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None) -> None:
-        super().__init__(optimizer_cfg, paramwise_cfg)
-        for key in ("freeze", "keep"):
-            rules = self.paramwise_cfg.get(key, [])
-            if isinstance(rules, str) or not all(isinstance(rule, str) for rule in rules):
-                raise OptionError(f"paramwise_cfg.{key} must be a list of regular expressions, got {rules!r}")
-        if "freeze" not in self.paramwise_cfg:
-            raise OptionError("paramwise_cfg needs 'freeze', a list of regular expressions, which is not given")
+    def _validate_cfg(self) -> None:
+        self.options: FreezeOptions = checked_options(self.paramwise_cfg, FreezeOptions)
+        super()._validate_cfg()
 
     def add_params(
         self, params: list[dict[str, Any]], module: nn.Module, prefix: str = "", is_dcn_module: bool | None = None
@@ -80,11 +74,10 @@ class FreezeConstructor(DefaultOptimizerConstructor):
             raise OptionError(f"paramwise_cfg.freeze leaves no parameter of {type(module).__name__} to train")
 
     def _freeze(self, model: nn.Module) -> dict[str, str]:
-        keep = self.paramwise_cfg.get("keep", [])
         frozen = {}
         for name, parameter, _ in parameters_of(model):
-            rule = next((one for one in self.paramwise_cfg["freeze"] if pattern(one, name)), None)
-            if rule is not None and not any(pattern(one, name) for one in keep):
+            rule = next((one for one in self.options.freeze if pattern(one, name)), None)
+            if rule is not None and not any(pattern(one, name) for one in self.options.keep):
                 parameter.requires_grad_(False)
                 frozen[name] = f"freeze[{rule!r}]"
         return frozen
