@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "hooks.points",
         "hooks.options",
         "hooks.preflight",
+        "optim.capabilities",
     ),
     ("hooks.adapter", "hooks.manager"),
     ("config",),

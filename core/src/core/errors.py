@@ -75,6 +75,10 @@ class BrokenComponentError(RegistryError):
     """The component exists but its package fails on import; the cause is chained."""
 
 
+class MissingExtraError(BrokenComponentError):
+    """The component needs packages of an extra that is not installed; the message says how to install it."""
+
+
 class OptionError(HookloomError, ValueError):
     """An option of a component that has no meaning, alone or together with the others or with the run."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 from core.component import Component, Provider, provider_of
 from core.errors import AmbiguousComponentError, BlockedComponentError, RegistryError, UnknownComponentError
-from core.plugins.catalog import Offer, catalog
-from core.plugins.missing import FIRST_PARTY, how_to_install
+from core.plugins.catalog import Offer, catalog, gathered
+from core.plugins.missing import FIRST_PARTY, LIBRARIES, how_to_install
 from core.plugins.switches import CORE, current
 from core.resolve import import_object, looks_like_path
 from core.suggest import nearest
@@ -120,6 +121,7 @@ class Registry:
             UnknownComponentError: if nothing is found; the message suggests near names.
             AmbiguousComponentError: if several distributions offer the bare name.
             BlockedComponentError: if only a distribution that is switched off offers it.
+            MissingExtraError: if packages of the extra that it needs are not installed.
             BrokenComponentError: if its package fails on import.
         """
         if not isinstance(type_, str):
@@ -129,8 +131,9 @@ class Registry:
         found = self._find(type_)
         if found is not None:
             return found
+        self._refuse_claimed(type_)
         if looks_like_path(type_):
-            target = import_object(type_)
+            target = self._imported(type_)
             if not callable(target):
                 raise UnknownComponentError(f"{type_!r} is a {type(target).__name__}, no class or function")
             return Component(type_, target, provider_of(target), self.name)
@@ -221,6 +224,37 @@ class Registry:
             for name, target in _family(offer).items()
         }
 
+    def _imported(self, path: str) -> object:
+        try:
+            return import_object(path)
+        except UnknownComponentError as error:
+            brings = LIBRARIES.get(self.name, {}).get(path.partition(".")[0])
+            if brings is None:
+                raise
+            raise UnknownComponentError(f"{error}; it comes with {brings}; {how_to_install(brings)}") from error
+
+    def _refuse_claimed(self, name: str) -> None:
+        """Refuse `prefix.Name` where a distribution offers components of that prefix and not this one.
+
+        The import path of the same spelling would lead past whatever the distribution puts around them; with a
+        colon it is still an import path.
+        """
+        prefix, _, rest = name.partition(".")
+        claimed = [offer for offer in self._offers() if rest and offer.name.startswith(f"{prefix}.")]
+        claimed = [offer for offer in claimed if not offer.is_family and current().admits(offer.provider.distribution)]
+        if not claimed or not rest.isidentifier():
+            return
+        try:
+            getattr(import_module(claimed[0].module), rest)
+        except AttributeError as error:
+            who = claimed[0].provider
+            if name in str(error):  # it says why
+                raise UnknownComponentError(f"{error} ({who})") from error
+            close = nearest(name, [offer.name for offer in claimed])
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            meant = close[0] if close else None
+            raise UnknownComponentError(f"{who} offers no {self.noun} {name!r}{hint}", meant) from error
+
     def _offers_or_has(self, name: str) -> bool:
         return bool(
             self._local.get(self._fold(name)) or self._matching(name) or self._family_member(name, reserved=True)
@@ -239,19 +273,20 @@ class Registry:
             if other is not self and other._offers_or_has(name):
                 article = "an" if other.noun.startswith(("LR", *"aeiou")) else "a"
                 return UnknownComponentError(f"{start}; registry {other.name!r} has one: it is {article} {other.noun}")
-        known = {offer.name: str(offer.provider) for offer in self._offers() if not offer.is_family}
+        known = {offer.name: _told(offer) for offer in self._offers() if not offer.is_family}
         known |= self._family_names()
         known |= {component.name: str(component.provider) for component in self._local.values()}
         for component_name, brings in missing.items():
             known.setdefault(component_name, f"{brings}, not installed: {how_to_install(brings)}")
+        ends = [one for one in known if one.casefold().endswith(f".{name}".casefold())]
         begins = [one for one in known if len(name) > 2 and one.casefold().startswith(name.casefold())]
         begins.sort(key=lambda one: (not known[one].startswith(CORE), one.casefold()))
         # Who writes the beginning of a name has more likely left off its end than misspelt a shorter one.
-        close = nearest(name, known, cutoff=0.85) or begins or nearest(name, known)
+        close = ends or nearest(name, known, cutoff=0.85) or begins or nearest(name, known)
         if close:
             meant = " or ".join(f"{one!r} ({known[one]})" for one in close[:3])
             return UnknownComponentError(f"{start}; did you mean {meant}?", close[0])
-        registered = ", ".join(sorted(known, key=str.casefold)) or "none"
+        registered = ", ".join(sorted(gathered(known), key=str.casefold)) or "none"
         return UnknownComponentError(f"{start}; known are: {registered}")
 
     def build(self, cfg: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -351,6 +386,11 @@ def _family(offer: Offer) -> Mapping[str, Target]:
         raise UnknownComponentError(f"family {offer.name!r} of {offer.provider} is not a function")
     members: Mapping[str, Target] = family()
     return members
+
+
+def _told(offer: Offer) -> str:
+    command = offer.wants_install
+    return f"{offer.provider}, after {command}" if command else str(offer.provider)
 
 
 def _identity(target: Target) -> tuple[str | None, str | None]:

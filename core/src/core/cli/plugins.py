@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from core.errors import EXIT_FAILED, HookloomError
+from core.errors import EXIT_FAILED, HookloomError, MissingExtraError
 from core.plugins.catalog import Catalog, Offer, catalog
 from core.plugins.switches import current
+
+if TYPE_CHECKING:
+    from core.registry import Registry
 
 REGISTRIES = (
     "optimizers",
@@ -54,14 +58,13 @@ def list_components(options: argparse.Namespace) -> int:
 def explain(options: argparse.Namespace) -> int:
     """Print where a component comes from, its options and its description."""
     from core import registries
-    from core.registry import Registry
     from core.resolve import looks_like_path
 
     found = 0
-    for registry in vars(registries).values():
-        if not isinstance(registry, Registry):
-            continue
-        if looks_like_path(options.name) and registry is not registries.MODELS:
+    # What nobody offers under a name with dots is an import path, for which any registry will do.
+    owner = next((one for one in _registries() if _offers(one.name, options.name)), registries.MODELS)
+    for registry in _registries():
+        if looks_like_path(options.name) and registry is not owner:
             continue
         if looks_like_path(options.name) or "/" in options.name or options.name in registry:
             try:
@@ -81,20 +84,36 @@ def explain(options: argparse.Namespace) -> int:
     return 0
 
 
+def _registries() -> list[Registry]:
+    from core import registries
+    from core.registry import Registry
+
+    return [one for one in vars(registries).values() if isinstance(one, Registry)]
+
+
+def _offers(registry: str, name: str) -> bool:
+    return any(offer.name == name for offer in catalog().of(registry))
+
+
 def examine(options: argparse.Namespace) -> int:
     """Import every component; print what fails, and names that several distributions offer."""
     found = catalog()
     rows = [(fault.distribution, "", "", f"metadata cannot be read: {fault.reason}") for fault in found.faults]
     rows += _conflicts(found)
+    absent: Counter[str] = Counter()
     for offer in found.offers:
         try:
             offer.load()
+        except MissingExtraError:
+            absent[offer.wants_install or ""] += 1
         except HookloomError as error:
             cause = error.__cause__
             said = f"{type(cause).__name__}: {cause}" if cause is not None else str(error)
             rows.append((str(offer.provider), offer.registry, offer.name, said))
+    for command, count in absent.items():
+        print(f"{count} components need packages that are not installed: {command}")
     if not rows:
-        print(f"{len(found.offers)} components of {_count(found)} distributions: all can be used")
+        print(f"{len(found.offers) - absent.total()} components of {_count(found)} distributions: all can be used")
         return 0
     print_table(("provider", "registry", "name", "problem"), rows)
     return EXIT_FAILED

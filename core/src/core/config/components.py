@@ -18,7 +18,7 @@ from core.config.values import check_values
 from core.errors import RegistryError, UnknownComponentError
 from core.hooks.points import misspelt_points
 from core.hooks.priority import PriorityError, get_priority
-from core.registries import DATASETS, HOOKS, LR_UPDATERS, MOMENTUM_UPDATERS, PIPELINES
+from core.registries import DATASETS, HOOKS, LR_UPDATERS, MOMENTUM_UPDATERS, OPTIMIZERS, PIPELINES
 from core.suggest import nearest
 
 if TYPE_CHECKING:
@@ -229,6 +229,9 @@ class Components:
         nested = {key: Slot(one) for key, one in _NESTED.items() if len(one)}
         if registry in _POLICIES:
             nested["policies"] = Slot(_POLICIES[registry], key="policy")
+        if registry == OPTIMIZERS.name:  # what one that is built around another takes, perhaps with its lr outside
+            outside = {key: options[key] for key in ("lr", "weight_decay") if key in options}
+            nested["base_optimizer"] = Slot(OPTIMIZERS, injected=frozenset({"params"}), defaults=outside)
         for key, slot in nested.items():
             value = options.get(key)
             tables = value if isinstance(value, (list, tuple)) else [value]

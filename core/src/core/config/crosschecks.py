@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.config.describe import describe_value
 from core.config.near_file import near_file
+from core.config.optimizer_checks import check_optimizers
 from core.config.policy_checks import check_policies
 from core.config.sections.tables import ResumeConfig
 from core.config.signature import effective, signature_of
@@ -46,6 +47,7 @@ def cross_check(config: RunConfig, context: Context) -> None:
         _steps,
         _by_epoch,
         check_policies,
+        check_optimizers,
     ):
         look(config, context)
 

@@ -106,7 +106,7 @@ class RunConfig:
     def resuming(self) -> ResumeConfig:
         """What the config says about going on with a checkpoint, whichever way it says it."""
         table = self.resume if isinstance(self.resume, ResumeConfig) else ResumeConfig(self.resume)
-        return ResumeConfig(self.resume_from or table.from_ or self.auto_resume, table.schedule)
+        return attrs.evolve(table, from_=self.resume_from or table.from_ or self.auto_resume)
 
 
 # Keys that are read with another section, or that other names stand for.

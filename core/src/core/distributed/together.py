@@ -47,6 +47,16 @@ def on_first_process(action: Callable[[], object]) -> None:
         raise peer_failure(text, writing=code == EXIT_WRITE)
 
 
+def mean_over_processes(value: torch.Tensor) -> torch.Tensor:
+    """Return the mean of a tensor over all processes of the group, each of which has to call this."""
+    world_size = get_dist_info()[1]
+    if world_size == 1:
+        return value
+    total = value.clone()
+    dist.all_reduce(total)
+    return total / world_size
+
+
 def peer_failure(text: str, *, writing: bool) -> HookloomError:
     """Return the error for a process whose first one has failed.
 

@@ -119,7 +119,7 @@ class EvalHook(BestWeightsHook):
     def _evaluate_here(self, runner: Runner) -> None:
         runner.metrics = {}
         runner.call_hook("before_evaluation")
-        with keeping_modes(runner.model):
+        with runner.evaluation_weights(), keeping_modes(runner.model):
             self._do_evaluate(runner)
         runner.call_hook("after_evaluation")
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import torch
 
+from core.distributed.together import mean_over_processes
 from core.errors import ModelOutputError
 from core.hooks.base import Hook
 from core.hooks.define import hook
 from core.hooks.grad_clip import GradClip, check_grad_clip, clip, to_grad_clip
+from core.optim.capabilities import optimizer_flags
 from core.runner.step import check_loss
 
 if TYPE_CHECKING:
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 class OptimizerHook(Hook):
     """Zero the gradients, run backward from `runner.outputs['loss']`, clip, step.
 
-    Of several optimizers in a dict, all are zeroed before and all are stepped after the one backward.
+    Of several optimizers in a dict, all are zeroed before and all are stepped after the one backward. One that
+    needs a closure, such as LBFGS, gets one that evaluates the model anew on the same batch.
 
     Args:
         grad_clip: arguments of `torch.nn.utils.clip_grad_norm_`, such as `dict(max_norm=35)`; the norm
@@ -31,9 +35,12 @@ class OptimizerHook(Hook):
     """
 
     needs_graph: ClassVar[bool] = True  # which no checkpoint holds, so a resumed run cannot make up for a step
+    gives_closure: ClassVar[bool] = True  # whether `after_train_iter` serves optimizers that need one
 
     grad_clip: GradClip | None = attrs.field(default=None, converter=to_grad_clip, validator=check_grad_clip)
     detect_anomalous_params: bool = False
+    _seen: Any = attrs.field(default=None, init=False, repr=False)  # the optimizers whose flags were read
+    _by_closure: bool = attrs.field(default=False, init=False, repr=False)
 
     def after_train_iter(self, runner: Runner) -> None:
         """Take one step."""
@@ -68,8 +75,35 @@ class OptimizerHook(Hook):
     def _step(self, runner: Runner, optimizers: Collection[torch.optim.Optimizer]) -> None:
         runner.call_hook("before_optimizer_step")
         self._clip(runner)
+        if runner.optimizer is not self._seen:  # flags are not read in every iteration
+            self._seen = runner.optimizer
+            self._by_closure = optimizer_flags(runner.optimizer).needs_closure
         for optimizer in optimizers:
-            optimizer.step()
+            if self._by_closure:
+                anew: Any = functools.partial(self._evaluate_anew, runner, optimizers)
+                optimizer.step(anew)
+            else:
+                optimizer.step()
+
+    @torch.enable_grad()
+    def _evaluate_anew(self, runner: Runner, optimizers: Collection[torch.optim.Optimizer]) -> torch.Tensor:
+        """Return the loss of the iteration's batch at the present weights, whose gradients are then clipped.
+
+        It differs from the first evaluation by the weights alone: nothing is logged, and random numbers and
+        buffers, such as running statistics, are as the first evaluation found and left them.
+        """
+        buffers = [(one, one.clone()) for one in runner.model.buffers()]
+        self._zero(runner, optimizers)
+        loss = runner.run_again()["loss"]
+        check_loss(loss)
+        loss.backward()
+        if self.grad_clip is not None:
+            self.clip_grads(runner.model.parameters())
+        with torch.no_grad():
+            for buffer, kept in buffers:
+                buffer.copy_(kept)
+        # A step that looks at the loss must decide alike on all processes.
+        return mean_over_processes(loss.detach())
 
     def _clip(self, runner: Runner) -> None:
         if self.grad_clip is not None:
@@ -104,3 +138,13 @@ def optimizers_of(runner: Runner) -> Collection[torch.optim.Optimizer]:
     """Return the runner's optimizers, one or several."""
     optimizer = runner.optimizer
     return optimizer.values() if isinstance(optimizer, dict) else (optimizer,)
+
+
+def can_give_closure(hook: type) -> bool:
+    """Tell whether a hook's way to step serves optimizers that need a closure; one of the user's own says so itself."""
+    for klass in hook.__mro__:
+        if "gives_closure" in vars(klass):
+            return bool(vars(klass)["gives_closure"])
+        if "after_train_iter" in vars(klass):
+            return False
+    return False

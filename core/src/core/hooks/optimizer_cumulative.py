@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import torch
@@ -30,6 +30,8 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
     Args:
         cumulative_iters: K, the iterations of one step; the options of `OptimizerHook` follow by keyword.
     """
+
+    gives_closure: ClassVar[bool] = False  # it would have to evaluate several batches anew
 
     cumulative_iters: int = attrs.field(default=1, validator=positive_int)
     grad_clip: GradClip | None = attrs.field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import torch
@@ -51,6 +51,8 @@ class Fp16OptimizerHook(OptimizerHook):
         distributed: without effect, as `coalesce`.
         detect_anomalous_params: as of `OptimizerHook`.
     """
+
+    gives_closure: ClassVar[bool] = False  # its scale may change between two evaluations
 
     detect_anomalous_params: bool = attrs.field(default=False, kw_only=True)
     coalesce: bool = True

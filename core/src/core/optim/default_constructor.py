@@ -13,6 +13,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from core.config.paramwise import ParamwiseConfig, Unmatched, declared_of, unmatched
 from core.errors import OptionError
+from core.optim.capabilities import Capabilities, capabilities_of, unsplit
 from core.optim.merge import merged
 from core.registries import OPTIMIZERS
 from core.registry import build_from_cfg
@@ -35,6 +36,8 @@ class DefaultOptimizerConstructor:
     a norm layer, else of a depthwise convolution, else of a bias; the learning rate that of a bias outside
     norms, or of the offset convolution in a deformable one.
 
+    An optimizer with `needs_names` gets pairs of name and parameter, one with `needs_model` the model too.
+
     Args:
         optimizer_cfg: `type` and arguments of the optimizer.
         paramwise_cfg: `custom_keys` (`{part of a name: dict(lr_mult=, decay_mult=)}`), `bias_lr_mult`,
@@ -50,6 +53,7 @@ class DefaultOptimizerConstructor:
     """Whether parameters are grouped by rule where there is no `paramwise_cfg` either."""
     merges_by_default: ClassVar[bool] = False
     """What `merge_groups` is where it is not given."""
+    splits: ClassVar[bool] = False  # whether the groups fit an optimizer that is not for all parameters alike
 
     def __init__(self, optimizer_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None) -> None:
         if not isinstance(optimizer_cfg, Mapping):
@@ -83,15 +87,25 @@ class DefaultOptimizerConstructor:
 
         Raises:
             OptionError: if a multiplier applies and the optimizer's config gives no `lr`, if a parameter
-                occurs twice without `bypass_duplicate`, or with `strict_keys` if a rule matches no parameter.
+                occurs twice without `bypass_duplicate`, if the optimizer is not for all parameters alike, or with
+                `strict_keys` if a rule matches no parameter.
         """
         if hasattr(model, "module"):
             model = model.module  # type: ignore[assignment]
         options = dict(self.optimizer_cfg)
+        flags = capabilities_of(OPTIMIZERS.resolve(options["type"]).target) if "type" in options else Capabilities()
+        if flags.needs_split and not self.splits:
+            raise OptionError(unsplit(str(options["type"]), type(self).__name__))
         if self.paramwise_cfg or self.always_groups:
             options["params"] = self.groups_of(model)
+            if flags.needs_names:
+                names = {id(parameter): name for name, parameter in model.named_parameters()}
+                for group in options["params"]:
+                    group["params"] = [(names[id(parameter)], parameter) for parameter in group["params"]]
         else:
-            options["params"] = model.parameters()
+            options["params"] = model.named_parameters() if flags.needs_names else model.parameters()
+        if flags.needs_model:
+            options["model"] = model
         optimizer: torch.optim.Optimizer = build_from_cfg(options, OPTIMIZERS)
         return optimizer
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
+import re
+from collections import Counter
 from collections.abc import Iterable
 
 import attrs
 import importlib_metadata
 
-from core.component import Provider, headers, normal_name
-from core.errors import BrokenComponentError
+from core.component import Provider, distribution_of, headers, normal_name
+from core.errors import BrokenComponentError, MissingExtraError
 from core.plugins.switches import CORE
 
 PREFIX = "hookloom."
 FAMILY = ".*"
+_MANY = 5  # names with one prefix that are too many to be listed one by one
 
 
 @attrs.frozen
@@ -38,10 +41,26 @@ class Offer:
         """Whether the entry point stands for many components, found by reflection."""
         return self.name.endswith(FAMILY)
 
+    @property
+    def wants_install(self) -> str | None:
+        """The command that installs the extra which the entry point names, if packages of it are missing."""
+        # importlib_metadata takes the two halves of `my-extra` for two extras.
+        _, _, extras = self.value.partition("[")
+        for extra in filter(None, re.split(r"[],\s]+", extras)):
+            if _lacks(self.provider, extra):
+                return f"pip install '{self.provider.distribution}[{extra}]'"
+        return None
+
+    @property
+    def module(self) -> str:
+        """The module that the entry point names."""
+        return self._entry_point.module
+
     def load(self) -> object:
         """Import the component.
 
         Raises:
+            MissingExtraError: if the entry point names an extra of which packages are not installed.
             BrokenComponentError: if its distribution wants another version of core, or anything at all
                 goes wrong on import; the cause is chained.
         """
@@ -49,6 +68,9 @@ class Offer:
         wanted = _refused_core_range(self.provider)
         if wanted:
             raise BrokenComponentError(f"{who} cannot be used: the distribution asks for {wanted}")
+        command = self.wants_install
+        if command:
+            raise MissingExtraError(f"{who} needs packages that are not installed: {command}")
         try:
             return self._entry_point.load()
         except (Exception, SystemExit) as error:
@@ -127,6 +149,15 @@ def catalog() -> Catalog:
     return scan()
 
 
+def gathered(names: Iterable[str]) -> list[str]:
+    """Put the names of a library, which have one prefix, together: `prefix.* (118)`."""
+    names = list(names)
+    counts = Counter(name.partition(".")[0] for name in names if not name.endswith(FAMILY) and "." in name)
+    many = {prefix for prefix, count in counts.items() if count >= _MANY}
+    rest = [name for name in names if name.partition(".")[0] not in many or "." not in name]
+    return [*rest, *(f"{prefix}{FAMILY} ({counts[prefix]})" for prefix in many)]
+
+
 @functools.cache
 def _refused_core_range(provider: Provider) -> str | None:
     """Return the requirement on core that the running version does not meet, if there is one."""
@@ -148,3 +179,21 @@ def _refused_core_range(provider: Provider) -> str | None:
         except (InvalidRequirement, InvalidVersion):
             continue
     return None
+
+
+@functools.cache
+def _lacks(provider: Provider, extra: str) -> bool:
+    """Tell whether a package that an extra of a distribution asks for is not installed."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    found = importlib_metadata.distribution(provider.distribution)
+    for line in headers(found).get_all("Requires-Dist") or ():
+        try:
+            wanted = Requirement(line)
+        except InvalidRequirement:
+            continue
+        marker = wanted.marker
+        of_extra = marker is not None and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""})
+        if of_extra and distribution_of(wanted.name) is None:
+            return True
+    return False

@@ -51,6 +51,11 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     },
 }
 
+# registry -> prefix of the names of a library -> the extra that offers them.
+LIBRARIES: dict[str, dict[str, str]] = {
+    "optimizers": {"pytorch_optimizer": "hookloom-optim-extra[pytorch-optimizer]"},
+}
+
 FOLDERS = {
     "hookloom-optim-extra": "plugins/optim_extra",
     "hookloom-loggers": "plugins/loggers",
@@ -59,5 +64,8 @@ FOLDERS = {
 
 
 def how_to_install(distribution: str) -> str:
-    """Return the command that installs a first-party plugin."""
-    return f"pip install {distribution} (in a checkout: pip install ./{FOLDERS[distribution]})"
+    """Return the command that installs a first-party plugin, with an extra if one is named."""
+    name, bracket, extra = distribution.partition("[")
+    quote = "'" * bool(bracket)
+    whole, folder = f"{quote}{distribution}{quote}", f"{quote}./{FOLDERS[name]}{bracket}{extra}{quote}"
+    return f"pip install {whole} (in a checkout: pip install {folder})"

@@ -7,23 +7,27 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from core.checkpoint import Writer, load_checkpoint, make_payload
+from core.config.recipe import own_copy
 from core.data.exactness import not_resumable
 from core.device import move
 from core.distributed import get_dist_info
 from core.errors import DataError, RunStateError, WriteError
 from core.logs import get_logger
 from core.runner import state
+from core.runner.demands import check_demands
 from core.runner.log_buffer import LogBuffer
+from core.runner.modes import WeightModes
 from core.runner.registration import HookRegistration
 from core.runner.resuming import Resuming
 from core.runner.step import forward_step
+from core.seeding import restore_rng_state, rng_state
 from core.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -103,6 +107,9 @@ class BaseRunner(HookRegistration, Resuming, ABC):
         self._epoch = self._iter = self._inner_iter = 0
         self._max_epochs, self._max_iters = max_epochs, max_iters
         self._running = False
+        self._repeats = False  # whether an optimizer needs steps to be run again
+        self._repeatable: tuple[Any, dict[str, Any], dict[str, Any]] | None = None
+        self._modes = WeightModes()
         self.began_at = 0  # how many iterations were done when the run began
         self._stop_reason: str | None = None
 
@@ -252,6 +259,9 @@ class BaseRunner(HookRegistration, Resuming, ABC):
         error: BaseException | None = None
         try:
             self.described = state.describe(self)
+            self._repeats = check_demands(self).needs_closure
+            self._modes = WeightModes(state.optimizers_of(self).values())
+            self._restore_weights()
             self._restore_hooks()
             yield
             self._resumed = {}
@@ -265,6 +275,8 @@ class BaseRunner(HookRegistration, Resuming, ABC):
         finally:
             self._running = False
             first = self.hook_manager.end(self, error)
+            self._modes.end()
+            self._repeats, self._repeatable = False, None
             if error is None and first is not None:
                 raise first
 
@@ -286,19 +298,61 @@ class BaseRunner(HookRegistration, Resuming, ABC):
         """
         if self.device is not None:
             data_batch = self.data_batch = move(data_batch, self.device)
-        if self.batch_processor is not None:
-            outputs = self.batch_processor(self.model, data_batch, train_mode=train_mode, **kwargs)
-        else:
-            if self.autocast is None:
-                outputs = self._step(data_batch, train_mode, kwargs)
-            else:
-                with self.autocast:
-                    outputs = self._step(data_batch, train_mode, kwargs)
-        if not isinstance(outputs, dict):
-            raise TypeError(f"{self.model_name} must answer a step with a dict, got {type(outputs).__name__}")
+        if self._repeats and train_mode:
+            self._repeatable = own_copy(data_batch), kwargs, rng_state()
+        outputs = self._answer(data_batch, train_mode, kwargs)
         if "log_vars" in outputs:
             self.log_buffer.update(outputs["log_vars"], outputs.get("num_samples", 1))
         self.outputs = outputs
+
+    def run_again(self) -> dict[str, Any]:
+        """Run the training step of this iteration once more, on the same batch and with the same random numbers.
+
+        Neither log nor `outputs` change, and later random numbers are those that would have come anyway.
+
+        Returns:
+            what the model answers at its present weights.
+
+        Raises:
+            RunStateError: if no training step was run yet, or no optimizer needs this.
+        """
+        if self._repeatable is None:
+            raise RunStateError("there is no training step to run again: it is kept for optimizers with needs_closure")
+        batch, kwargs, before = self._repeatable
+        now = rng_state()
+        restore_rng_state(before)
+        try:
+            return self._answer(own_copy(batch), True, kwargs)
+        finally:
+            restore_rng_state(now)
+
+    def evaluation_weights(self) -> AbstractContextManager[None]:
+        """Return a context in which the model has the weights that are to be evaluated and saved.
+
+        They are others than those that are trained only for an optimizer with modes, such as a schedule-free one.
+        """
+        return self._modes.evaluating()
+
+    @contextmanager
+    def _validating(self) -> Iterator[None]:
+        with self.evaluation_weights(), torch.no_grad():
+            yield
+
+    def _restore_weights(self) -> None:
+        self._modes.restore(state.model_of(self), self._resumed.get("training_weights") or {})
+
+    def _answer(self, data_batch: Any, train_mode: bool, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return what the model answers to a batch."""
+        if self.batch_processor is not None:
+            outputs = self.batch_processor(self.model, data_batch, train_mode=train_mode, **kwargs)
+        elif self.autocast is None:
+            outputs = self._step(data_batch, train_mode, kwargs)
+        else:
+            with self.autocast:
+                outputs = self._step(data_batch, train_mode, kwargs)
+        if not isinstance(outputs, dict):
+            raise TypeError(f"{self.model_name} must answer a step with a dict, got {type(outputs).__name__}")
+        return outputs
 
     def _step(self, batch: Any, train_mode: bool, kwargs: dict[str, Any]) -> Any:
         step = getattr(self.model, "train_step" if train_mode else "val_step", None)
@@ -366,13 +420,17 @@ class BaseRunner(HookRegistration, Resuming, ABC):
         if self._again:
             self.logger.info("%s is not saved a second time, since a resumed run only goes back to its place", filename)
             return str(Path(out_dir) / filename)
-        ours = state.snapshot(self)  # first, since a hook may note its state in the meta too
-        facts = {**(meta or {}), **(self.meta or {}), "epoch": epoch, "iter": self.completed_iters}
         path = Path(out_dir) / filename
-        optimizer = self.optimizer if save_optimizer else None
-        payload = make_payload(self.model, optimizer, facts, on_cpu=not self.writer.in_background)
-        payload["hookloom"] = ours
-        self.writer.save(payload, path, self.completed_iters, latest=create_symlink)
+        with self.evaluation_weights():
+            ours = state.snapshot(self)  # first, since a hook may note its state in the meta too
+            facts = {**(meta or {}), **(self.meta or {}), "epoch": epoch, "iter": self.completed_iters}
+            optimizer = self.optimizer if save_optimizer else None
+            payload = make_payload(self.model, optimizer, facts, on_cpu=not self.writer.in_background)
+            payload["hookloom"] = ours
+            trained = self._modes.trained(state.model_of(self)) if save_optimizer else {}
+            if trained:
+                ours["training_weights"] = trained
+            self.writer.save(payload, path, self.completed_iters, latest=create_symlink)
         return str(path)
 
     def _check_run(self, data_loaders: Any, workflow: Any) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from core.runner.epoch_place import EpochPlace
 from core.runner.loader import check_not_empty
 
@@ -47,7 +45,6 @@ class EpochBasedRunner(EpochPlace):
         self._epoch += 1
         self._first_iter = None
 
-    @torch.no_grad()
     def val(self, data_loader: Any, **kwargs: Any) -> None:
         """Validate once over a loader, without gradients.
 
@@ -55,20 +52,21 @@ class EpochBasedRunner(EpochPlace):
             data_loader: the batches.
             **kwargs: passed on to the model's `val_step`.
         """
-        self.model.eval()
-        self.mode = "val"
-        self.data_loader = data_loader
-        batches, done = self._enter(data_loader)
-        for inner_iter, data_batch in enumerate(batches, done):
-            self.data_batch = data_batch
-            self._inner_iter = inner_iter
-            self.call_hook("before_val_iter")
-            self.run_iter(data_batch, train_mode=False, **kwargs)
-            self._validated = inner_iter + 1
-            self.call_hook("after_val_iter")
-        self.data_batch = None
-        self.call_hook("after_val_epoch")
-        self._stop_if_told()
+        with self._validating():
+            self.model.eval()
+            self.mode = "val"
+            self.data_loader = data_loader
+            batches, done = self._enter(data_loader)
+            for inner_iter, data_batch in enumerate(batches, done):
+                self.data_batch = data_batch
+                self._inner_iter = inner_iter
+                self.call_hook("before_val_iter")
+                self.run_iter(data_batch, train_mode=False, **kwargs)
+                self._validated = inner_iter + 1
+                self.call_hook("after_val_iter")
+            self.data_batch = None
+            self.call_hook("after_val_epoch")
+            self._stop_if_told()
 
     def run(
         self,

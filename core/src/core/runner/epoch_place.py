@@ -6,8 +6,6 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
-
 from core.runner import state
 from core.runner.base import BaseRunner
 from core.runner.loader import read
@@ -74,7 +72,7 @@ class EpochPlace(BaseRunner):
         self.mode, self.data_loader, self._phase = place.mode, self._loaders[entry], place.mode
         if training:
             self._know_length(self.data_loader)
-        with contextlib.nullcontext() if training else torch.no_grad():
+        with contextlib.nullcontext() if training else self._validating():
             self._make_up(f"after_{place.mode}_epoch", place)
             self._stop_if_told()
         self._epoch += training

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-
 from core.runner.iter_loader import IterLoader
 from core.runner.iter_place import IterPlace
 from core.runner.loader import check_not_empty
@@ -44,7 +42,6 @@ class IterBasedRunner(IterPlace):
         if self._stop_reason is None and self.interruption is not None:
             self.interruption.at_iteration(self)
 
-    @torch.no_grad()
     def val(self, data_loader: Any, **kwargs: Any) -> None:
         """Validate on one batch, without gradients.
 
@@ -52,16 +49,17 @@ class IterBasedRunner(IterPlace):
             data_loader: an `IterLoader`.
             **kwargs: passed on to the model's `val_step`.
         """
-        self.model.eval()
-        self.mode = "val"
-        self.data_loader = data_loader
-        data_batch = self.data_batch = next(data_loader)
-        self.call_hook("before_val_iter")
-        self.run_iter(data_batch, train_mode=False, **kwargs)
-        self.call_hook("after_val_iter")
-        self._stop_if_told()
-        self.data_batch = None
-        self._inner_iter += 1
+        with self._validating():
+            self.model.eval()
+            self.mode = "val"
+            self.data_loader = data_loader
+            data_batch = self.data_batch = next(data_loader)
+            self.call_hook("before_val_iter")
+            self.run_iter(data_batch, train_mode=False, **kwargs)
+            self.call_hook("after_val_iter")
+            self._stop_if_told()
+            self.data_batch = None
+            self._inner_iter += 1
 
     def _call_step(self, step: Callable[..., Any], batch: Any, train_mode: bool, kwargs: dict[str, Any]) -> Any:
         return step(batch, self.optimizer, **kwargs) if train_mode else step(batch, **kwargs)

@@ -6,8 +6,6 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-
 from core.runner import state
 from core.runner.base import BaseRunner
 from core.runner.iter_loader import IterLoader
@@ -61,7 +59,7 @@ class IterPlace(BaseRunner):
         if place.at("before_iter"):
             self.hook_manager.narrow(str(place.point), self._left_at(place))
         elif place.at("after_iter"):
-            with contextlib.nullcontext() if training else torch.no_grad():
+            with contextlib.nullcontext() if training else self._validating():
                 self._make_up(str(place.point), place)
                 self._stop_if_told()
             self._iter += training

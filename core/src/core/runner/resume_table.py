@@ -41,7 +41,8 @@ def groups_of(optimizers: Mapping[str, Any]) -> Groups:
     """Return copies of the parameter groups of optimizers, or of their saved states, without the parameters."""
 
     def of_one(optimizer: Any) -> list[dict[str, Any]]:
-        groups = optimizer["param_groups"] if isinstance(optimizer, Mapping) else optimizer.param_groups
+        # An optimizer around another one may save the groups in a place of its own.
+        groups = optimizer.get("param_groups", ()) if isinstance(optimizer, Mapping) else optimizer.param_groups
         return [{key: _number(value) for key, value in group.items() if key != "params"} for group in groups]
 
     return {name: of_one(optimizer) for name, optimizer in optimizers.items()}

@@ -10,6 +10,7 @@ from core.runner import state
 from core.runner.gathered import GatheredGenerators
 from core.runner.going_back import GoingBack
 from core.runner.place import Place
+from core.runner.providers import check_providers
 from core.runner.resume_table import OptimizerChoice, groups_of, is_schedule, resume_table
 from core.suggest import did_you_mean
 
@@ -41,6 +42,7 @@ class Resuming(GoingBack):
         map_location: Any = "default",
         strict: bool = False,
         schedule: Schedule = "keep",
+        other_provider: bool = False,
     ) -> None:
         """Take over everything a checkpoint holds, so that `run` goes on where it was saved.
 
@@ -51,9 +53,11 @@ class Resuming(GoingBack):
             strict: whether weights that do not fit the model whole are an error.
             schedule: `keep` begins the LR and momentum policies with the checkpoint's base values, as MMCV
                 does; `follow_config` with those that the optimizer was made with.
+            other_provider: whether the optimizer's state may be that of another distribution's optimizer.
 
         Raises:
-            CheckpointError: if the file cannot be read or lacks what a resume needs.
+            CheckpointError: if the file cannot be read or lacks what a resume needs, or if its optimizer came
+                from another distribution.
             OptionError: if `schedule` is neither.
         """
         if schedule not in SCHEDULES:
@@ -72,22 +76,29 @@ class Resuming(GoingBack):
         config, options = groups_of(optimizers), state.scheduled(optimizers)
         takes = resume_optimizer and bool(optimizers)
         taken: Any = loaded.get("optimizer") if takes else None
+        saved = loaded.get("hookloom") or {}
         if takes:
-            self._resume_optimizer(checkpoint, taken, (loaded.get("hookloom") or {}).get("groups") or {})
+            check_providers(self, checkpoint, saved, other_provider=other_provider)
+            self._resume_optimizer(checkpoint, taken, saved.get("groups") or {})
         if schedule == "follow_config":
             state.reschedule(optimizers, options)
         several = taken if isinstance(self.optimizer, dict) else {"": taken}
         self._choice = OptimizerChoice(groups_of(several) if takes else {}, config, groups_of(optimizers))
         self._schedule = schedule
-        saved = loaded.get("hookloom") or {}
         self._take_counters(meta, saved)
         self.meta = {**(self.meta or {}), **meta}
         self.meta.setdefault("hook_msgs", {})
         self._resumed = dict(saved)
+        if not takes:  # it goes on from the weights that are evaluated
+            self._resumed.pop("training_weights", None)
         self.logger.info("resumed epoch %d, iter %d", self._epoch, self._iter)
         if self._running:  # a hook resumes in its `before_run`
+            self._restore_weights()
             self._restore_hooks()
             self._place_loaders()
+
+    def _restore_weights(self) -> None:
+        """Go from the weights that are evaluated to those that are trained, where an optimizer tells them apart."""
 
     def _place_loaders(self) -> None:
         """Put loaders that outlive an epoch where the resumed run had come to."""

@@ -33,6 +33,17 @@ def optimizers_of(runner: Any) -> dict[str, torch.optim.Optimizer]:
     return {name: optimizer for name, optimizer in several.items() if optimizer is not None}
 
 
+def optimizer_key(name: str) -> str:
+    """Return the name under which an optimizer's provider is recorded."""
+    return f"optimizer.{name}" if name else "optimizer"
+
+
+def library_class(optimizer: type) -> type:
+    """Return the class whose state an optimizer has: that of a library behind an adapter, which `adapts` names."""
+    adapted = getattr(optimizer, "adapts", None)
+    return adapted if isinstance(adapted, type) else optimizer
+
+
 def hook_ids(manager: HookManager) -> dict[str, Any]:
     """Name every hook by its class, with a number from the second of a class on: stable between runs.
 
@@ -96,7 +107,7 @@ def snapshot(runner: Any) -> dict[str, Any]:
     providers = {
         "model": str(provider_of(type(getattr(runner.model, "module", runner.model)))),
         **{
-            f"optimizer.{name}" if name else "optimizer": str(provider_of(type(optimizer)))
+            optimizer_key(name): str(provider_of(library_class(type(optimizer))))
             for name, optimizer in optimizers_of(runner).items()
         },
         **{f"hooks.{a.name}": str(a.provider) for a in runner.hook_manager.adapters},

@@ -263,7 +263,7 @@ class _Run:
             resume = None if found is None else str(found)
         if resume:
             now = (runner.meta or {}).get("seed")
-            runner.resume(resume, strict=True, schedule=chosen.schedule)
+            runner.resume(resume, strict=True, schedule=chosen.schedule, other_provider=chosen.other_provider)
             self._settle_seed(runner, parts, now)
         elif options.load_from or config.load_from:
             runner.load_checkpoint(str(options.load_from or config.load_from))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 import torch
@@ -41,6 +41,8 @@ class EMAHook(Hook):
     Raises:
         OptionError: if an option is out of its range.
     """
+
+    exchanges_weights: ClassVar[bool] = True  # which optimizers that do so themselves cannot stand
 
     momentum: float = attrs.field(default=0.0002, validator=_check_momentum)
     interval: int = attrs.field(default=1, validator=positive_int)

@@ -13,6 +13,7 @@ from core.config.components import Slot
 from core.config.faults import Fault, StructureError
 from core.config.paramwise import COMPONENT, ParamwiseConfig, declared_by, naming_rules
 from core.config.strict import structure
+from core.errors import RegistryError
 from core.registries import OPTIMIZER_BUILDERS, OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def _one(context: Context, path: KeyPath, table: Mapping[str, Any]) -> tuple[Rec
     declared = None if constructor is None else declared_by(constructor.component)
     more = () if constructor is None else getattr(constructor.component.target, "optimizer_keys", ())
     also = frozenset({"constructor", "paramwise_cfg", *more})
-    slot = Slot(OPTIMIZERS, injected=frozenset({"params"}), also=also, any_key=declared is None)
+    injected = frozenset({"params", "model"}) if _needs_model(options) else frozenset({"params"})
+    slot = Slot(OPTIMIZERS, injected=injected, also=also, any_key=declared is None)
     recipe = context.components.recipe(path, options, slot)
     if declared is None or constructor is None:
         return None if recipe is None or constructor is None else (recipe, constructor)
@@ -98,6 +100,15 @@ def _one(context: Context, path: KeyPath, table: Mapping[str, Any]) -> tuple[Rec
         for place, said in preflight(options, table.get("paramwise_cfg") or {}):
             context.report.missing((*path, *place), said)
     return None if recipe is None or constructor is None else (recipe, constructor)
+
+
+def _needs_model(table: Mapping[str, Any]) -> bool:
+    """Tell whether the constructor hands the optimizer the model; a type that is not known is reported elsewhere."""
+    try:
+        target = OPTIMIZERS.resolve(table.get("type", ""))
+    except RegistryError:
+        return False
+    return getattr(target.target, "needs_model", False) is True
 
 
 def _check_paramwise(context: Context, path: KeyPath, table: Mapping[str, Any], declared: type) -> bool:

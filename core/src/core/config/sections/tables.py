@@ -45,10 +45,13 @@ class ResumeConfig:
             another key says it.
         schedule: whether learning rates and momenta begin with the base values of the checkpoint (`keep`, as
             in MMCV) or with those of the config.
+        other_provider: whether the checkpoint may hold the state of an optimizer of another distribution than the
+            config's.
     """
 
     from_: bool | str | None = None
     schedule: Literal["keep", "follow_config"] = "keep"
+    other_provider: bool = False
 
 
 @frozen

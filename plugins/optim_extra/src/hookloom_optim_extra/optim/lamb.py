@@ -116,4 +116,3 @@ class LAMB(ExtraOptimizer):
         ratios = torch.where((lengths > 0) & (steps > 0), lengths / steps, 1.0) * lr
         torch._foreach_mul_(updates, list(ratios.to(updates[0].dtype).unbind()))
         torch._foreach_sub_(bucket.params, updates)
-

@@ -304,11 +304,8 @@ def _move(weight: Tensor, z: Tensor, direction: Tensor, lr: Number, part: Number
     z.sub_(direction * lr)
 
 
-def _move_all(
-    weights: list[Tensor], z: list[Tensor], directions: list[Tensor], numbers: tuple[Number, ...]
-) -> None:
+def _move_all(weights: list[Tensor], z: list[Tensor], directions: list[Tensor], numbers: tuple[Number, ...]) -> None:
     lr, part, ahead = numbers[:3]
     add_scaled(weights, list(torch._foreach_sub(z, weights)), part)
     add_scaled(weights, directions, -ahead)
     add_scaled(z, directions, -lr)
-
