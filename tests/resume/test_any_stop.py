@@ -124,11 +124,19 @@ def test_loaders_that_share_a_generator(kind: str, workers: int, tmp_path: Path)
         compare(whole, Run(job, tmp_path / f"resumed {index}", stop, path), logged)
 
 
-@pytest.mark.parametrize(("kind", "workers"), [("epoch", 0), ("iter", 0), ("iter", 1)])
-def test_a_sampler_with_a_generator_of_its_own(kind: str, workers: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "workers", "point"),
+    [
+        ("epoch", 0, "after_train_iter"),
+        ("epoch", 0, BETWEEN),  # with a loader around the loader
+        ("iter", 0, "after_train_iter"),
+        ("iter", 1, "after_train_iter"),
+    ],
+)
+def test_a_sampler_with_a_generator_of_its_own(kind: str, workers: int, point: str, tmp_path: Path) -> None:
     """Its order is drawn again when the run goes on inside an epoch, and the next epoch's after that."""
     job = Job(kind=kind, data="owning", workers=workers, length=3 if kind == "epoch" else 9)
-    stop = ("after_train_iter", 50)
+    stop = (point, 50)
     whole = Run(job, tmp_path / "whole", stop)
     for index in (1, 3, 6):
         path, logged = whole.saver.files[index]

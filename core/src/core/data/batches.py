@@ -65,7 +65,7 @@ class SeededBatchSampler(Sampler[list[int]]):
         self.seed, self.rank = seed, rank
         self.epoch = 0
         self.last: SeededBatch | None = None
-        self.start = 0
+        self.begun: BatchesOfAnEpoch | None = None  # inside an epoch, and not read yet
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose batches are given next."""
@@ -78,11 +78,16 @@ class SeededBatchSampler(Sampler[list[int]]):
                 break
 
     def start_at(self, batch: int) -> None:
-        """Leave out the first batches of the next epoch that is read; their samples are not loaded."""
-        self.start = batch
+        """Leave out the first batches of the next epoch that is read: they are drawn at once, and never loaded.
+
+        Args:
+            batch: how many. `set_epoch` comes first.
+        """
+        self.begun = BatchesOfAnEpoch(self, batch)
 
     def __iter__(self) -> BatchesOfAnEpoch:
-        return BatchesOfAnEpoch(self)
+        # torch asks more than once, and reads the last one.
+        return self.begun or BatchesOfAnEpoch(self)
 
     def __len__(self) -> int:
         size = len(self.sampler)
@@ -92,30 +97,30 @@ class SeededBatchSampler(Sampler[list[int]]):
 
 
 class BatchesOfAnEpoch:
-    """What `SeededBatchSampler` gives; torch asks for it more than once, and reads the last one.
+    """What a `SeededBatchSampler` gives.
 
     Args:
         owner: the sampler.
+        start: how many batches are left out.
     """
 
-    def __init__(self, owner: SeededBatchSampler) -> None:
+    def __init__(self, owner: SeededBatchSampler, start: int = 0) -> None:
         self.owner = owner
-        self._numbered: Iterator[tuple[int, list[int]]] | None = None
+        self._numbered = self._begin(start) if start else None
+
+    def _begin(self, start: int) -> Iterator[tuple[int, list[int]]]:
+        whole = _own_order if isinstance(self.owner.sampler, EpochSampler) else _apart
+        return enumerate(whole(self.owner, start), start)
 
     def __iter__(self) -> BatchesOfAnEpoch:
         return self
 
-    def begin(self) -> Iterator[tuple[int, list[int]]]:
-        """Draw what is left out, and no index more; the first batch does it at the latest."""
-        if self._numbered is None:
-            start, self.owner.start = self.owner.start, 0
-            whole = _own_order if isinstance(self.owner.sampler, EpochSampler) else _apart
-            self._numbered = enumerate(whole(self.owner, start), start)
-        return self._numbered
-
     def __next__(self) -> list[int]:
-        number, indices = next(self._numbered or self.begin())
         owner = self.owner
+        owner.begun = None
+        if self._numbered is None:
+            self._numbered = self._begin(0)
+        number, indices = next(self._numbered)
         owner.last = SeededBatch(indices, (owner.seed, owner.rank, owner.epoch, number))
         return owner.last
 

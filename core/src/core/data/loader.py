@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from core.data.apart import Apart, mix, nth_seed, seed_everything
-from core.data.batches import BatchesOfAnEpoch, SeededBatchSampler
+from core.data.batches import SeededBatchSampler
 from core.data.failures import WorkerSetup
 from core.data.sampler import EpochSampler
 from core.distributed.env import get_dist_info
@@ -61,13 +61,7 @@ class SeededLoader(DataLoader[Any]):
             # What new workers begin with: an iterable dataset draws from it.
             self._of_workers.manual_seed(mix(self.seed, self.rank, self.epoch) % 2**63)
         batches = super().__iter__()
-        if self.num_workers:
-            return batches
-        order = getattr(batches, "_sampler_iter", None)
-        if start and isinstance(order, BatchesOfAnEpoch):
-            # As workers do, which load ahead: whoever goes on inside an epoch has put generators back for it.
-            order.begin()
-        return _Apart(batches, self, start)
+        return batches if self.num_workers else _Apart(batches, self, start)
 
 
 class _Apart:
