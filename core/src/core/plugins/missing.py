@@ -4,7 +4,19 @@ from __future__ import annotations
 
 # registry -> component -> distribution; a test compares it with the plugins' own entry points.
 FIRST_PARTY: dict[str, dict[str, str]] = {
-    "optimizers": {"Lion": "hookloom-optim-extra"},
+    "optimizers": {
+        "Lion": "hookloom-optim-extra",
+        "LAMB": "hookloom-optim-extra",
+        "LARS": "hookloom-optim-extra",
+        "Adan": "hookloom-optim-extra",
+        "AdEMAMix": "hookloom-optim-extra",
+        "MARS": "hookloom-optim-extra",
+        "MuonAdamW": "hookloom-optim-extra",
+        "SOAP": "hookloom-optim-extra",
+        "Prodigy": "hookloom-optim-extra",
+        "ScheduleFreeAdamW": "hookloom-optim-extra",
+        "ScheduleFreeSGD": "hookloom-optim-extra",
+    },
     "optimizer_builders": {
         "LayerDecayOptimizerConstructor": "hookloom-optim-extra",
         "LearningRateDecayOptimizerConstructor": "hookloom-optim-extra",

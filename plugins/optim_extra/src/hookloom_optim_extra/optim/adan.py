@@ -9,16 +9,17 @@ import attrs
 import torch
 from torch import Tensor
 
-from hookloom_optim_extra.optim.base import Bucket, ExtraOptimizer, Number, Params
-from hookloom_optim_extra.optim.lists import add_quotients
-from hookloom_optim_extra.optim.options import Options, number, numbers
+from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
+from hookloom_optim_extra.optim.bucket import Bucket
+from hookloom_optim_extra.optim.lists import add_quotients, denominators, mix, mix_all_squares, mix_squares
+from hookloom_optim_extra.optim.options import Options, fractions, number
 
 
 @attrs.frozen(kw_only=True)
 class AdanOptions(Options):
     """Checks the options of one group."""
 
-    betas: tuple[float, float, float] = attrs.field(validator=numbers(3))
+    betas: tuple[float, float, float] = attrs.field(validator=fractions(3))
     eps: float = attrs.field(validator=number())
 
 
@@ -48,12 +49,11 @@ class Adan(ExtraOptimizer):
         compile: update by code that `torch.compile` makes of the formula.
 
     Raises:
-        OptionError: if an option is out of its range.
-        TypeError: if a parameter is complex.
+        OptionError: if an option is out of its range or a parameter is complex.
     """
 
     options = AdanOptions
-    states = ("exp_avg", "exp_avg_diff", "exp_avg_sq", "negative_grad")
+    states = ("exp_avg", "exp_avg_diff", "exp_avg_sq", "last_grad")
 
     def __init__(
         self,
@@ -79,10 +79,10 @@ class Adan(ExtraOptimizer):
         )
 
     def init_state(self, param: Tensor, grad: Tensor, name: str, group: dict[str, Any]) -> Tensor:
-        """Return zeros, and of the last gradient its negative: in the first step the difference is 0."""
-        if name != "negative_grad":
+        """Return zeros, and for the last gradient the first: in the first step the difference is 0."""
+        if name != "last_grad":
             return super().init_state(param, grad, name, group)
-        return grad.clone() if group["maximize"] else -grad
+        return -grad if group["maximize"] else grad.clone()
 
     def numbers(self, group: dict[str, Any], step: int, lr: Number) -> tuple[Number, ...]:
         """Return the steps along m and v, the correction of sqrt(n), and what the decay divides by."""
@@ -97,40 +97,33 @@ class Adan(ExtraOptimizer):
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
         """Update one weight."""
-        m, v, n, last, (step_m, step_v, correction, shrink), group = rest
-        beta1, beta2, beta3 = group["betas"]
-        if group["maximize"]:
+        m, v, n, last, (step_m, step_v, correction, shrink), options = rest
+        beta1, beta2, beta3 = options["betas"]
+        if options["maximize"]:
             grad = -grad
-        difference = last + grad
-        m.lerp_(grad, 1 - beta1)
-        v.lerp_(difference, 1 - beta2)
-        nesterov = grad + beta2 * difference
-        n.mul_(beta3).addcmul_(nesterov, nesterov, value=1 - beta3)
-        denominator = n.sqrt() / correction + group["eps"]
+        difference = grad - last
+        mix(m, grad, 1 - beta1)
+        mix(v, difference, 1 - beta2)
+        mix_squares(n, grad + beta2 * difference, beta3)
+        denominator = n.sqrt() / correction + options["eps"]
         weight.sub_(m / denominator * step_m)
         weight.sub_(v / denominator * step_v)
         weight.div_(shrink)
-        last.copy_(-grad)
+        last.copy_(grad)
 
     @staticmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket."""
         step_m, step_v, correction, shrink = numbers
-        beta1, beta2, beta3 = group["betas"]
-        m, v, n, last = bucket.states.values()
-        torch._foreach_add_(last, bucket.grads)  # the difference, and the workspace for what follows
-        torch._foreach_lerp_(m, bucket.grads, 1 - beta1)
-        torch._foreach_lerp_(v, last, 1 - beta2)
-        torch._foreach_mul_(last, beta2)
-        torch._foreach_add_(last, bucket.grads)
-        torch._foreach_mul_(n, beta3)
-        torch._foreach_addcmul_(n, last, last, value=1 - beta3)
-        denominator = list(torch._foreach_sqrt(n))
-        torch._foreach_div_(denominator, correction)
-        torch._foreach_add_(denominator, group["eps"])
-        add_quotients(bucket.params, m, denominator, -step_m)
-        add_quotients(bucket.params, v, denominator, -step_v)
-        if group["weight_decay"]:
-            torch._foreach_div_(bucket.params, shrink)
-        torch._foreach_copy_(last, bucket.grads)
-        torch._foreach_neg_(last)
+        beta1, beta2, beta3 = options["betas"]
+        weights, grads, (m, v, n, last) = bucket.params, bucket.grads, bucket.states
+        differences = list(torch._foreach_sub(grads, last))
+        torch._foreach_copy_(last, grads)
+        torch._foreach_lerp_(m, grads, 1 - beta1)
+        torch._foreach_lerp_(v, differences, 1 - beta2)
+        mix_all_squares(n, list(torch._foreach_add(grads, differences, alpha=beta2)), beta3)
+        denominator = denominators(n, correction, options["eps"])
+        add_quotients(weights, m, denominator, -step_m)
+        add_quotients(weights, v, denominator, -step_v)
+        if options["weight_decay"]:
+            torch._foreach_div_(weights, shrink)

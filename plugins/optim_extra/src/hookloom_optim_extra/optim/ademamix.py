@@ -6,14 +6,22 @@ import math
 from typing import Any
 
 import attrs
-import torch
 from torch import Tensor
 
-from core.hooks.options import is_int
 from core.errors import OptionError
-from hookloom_optim_extra.optim.base import Bucket, ExtraOptimizer, Number, Params
-from hookloom_optim_extra.optim.lists import add_quotients, decay
-from hookloom_optim_extra.optim.options import Options, number, numbers
+from core.hooks.options import is_int
+from hookloom_optim_extra.optim.adamw import STATES, adamw_numbers, adamw_several
+from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
+from hookloom_optim_extra.optim.bucket import Bucket
+from hookloom_optim_extra.optim.lists import (
+    add_quotients,
+    denominators,
+    mix,
+    mix_all,
+    mix_squares,
+    shrink,
+)
+from hookloom_optim_extra.optim.options import Options, fractions, number
 
 
 def length_or_none(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -30,7 +38,7 @@ def length_or_none(instance: Any, attribute: attrs.Attribute[Any], value: Any) -
 class AdemamixOptions(Options):
     """Checks the options of one group."""
 
-    betas: tuple[float, float, float] = attrs.field(validator=numbers(3))
+    betas: tuple[float, float, float] = attrs.field(validator=fractions(3))
     alpha: float = attrs.field(validator=number())
     t_alpha: int | None = attrs.field(validator=length_or_none)
     t_beta3: int | None = attrs.field(validator=length_or_none)
@@ -67,12 +75,11 @@ class AdEMAMix(ExtraOptimizer):
         compile: update by code that `torch.compile` makes of the formula.
 
     Raises:
-        OptionError: if an option is out of its range.
-        TypeError: if a parameter is complex.
+        OptionError: if an option is out of its range or a parameter is complex.
     """
 
     options = AdemamixOptions
-    states = ("exp_avg", "exp_avg_slow", "exp_avg_sq")
+    states = (*STATES, "exp_avg_slow")
 
     def __init__(
         self,
@@ -104,44 +111,36 @@ class AdEMAMix(ExtraOptimizer):
         )
 
     def numbers(self, group: dict[str, Any], step: int, lr: Number) -> tuple[Number, ...]:
-        """Return lr, the corrections of m1 and of sqrt(v), alpha, 1 - beta3 and what the decay takes away."""
-        beta1, beta2, beta3 = group["betas"]
+        """Return the numbers of AdamW, alpha and 1 - beta3."""
+        beta1, _, beta3 = group["betas"]
         alpha = group["alpha"] * (min(step / group["t_alpha"], 1.0) if group["t_alpha"] else 1.0)
         if group["t_beta3"] and step < group["t_beta3"]:
             beta3 = slow_beta(beta1, beta3, step / group["t_beta3"])
-        correction = math.sqrt(1 - beta2**step)
-        return lr, 1 - beta1**step, correction, alpha, 1 - beta3, lr * group["weight_decay"]
+        return *adamw_numbers(group, step, lr), alpha, 1 - beta3
 
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
         """Update one weight."""
-        m1, m2, v, (lr, correction1, correction2, alpha, mixed, shrink), group = rest
-        beta1, beta2, _ = group["betas"]
-        if group["maximize"]:
+        m1, v, m2, (lr, correction1, correction2, alpha, part), options = rest
+        beta1, beta2, _ = options["betas"]
+        if options["maximize"]:
             grad = -grad
-        m1.lerp_(grad, 1 - beta1)
-        m2.add_((grad - m2) * mixed)
-        v.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        denominator = v.sqrt() / correction2 + group["eps"]
-        weight.sub_(weight * shrink)
+        mix(m1, grad, 1 - beta1)
+        mix(m2, grad, part)
+        mix_squares(v, grad, beta2)
+        denominator = v.sqrt() / correction2 + options["eps"]
+        shrink(weight, lr * options["weight_decay"])
         weight.sub_((m1 / correction1 + m2 * alpha) / denominator * lr)
 
     @staticmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket."""
-        lr, correction1, correction2, alpha, mixed, shrink = numbers
-        beta1, beta2, _ = group["betas"]
-        m1, m2, v = bucket.states.values()
-        torch._foreach_lerp_(m1, bucket.grads, 1 - beta1)
-        torch._foreach_lerp_(m2, bucket.grads, mixed)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, bucket.grads, bucket.grads, value=1 - beta2)
-        denominator = list(torch._foreach_sqrt(v))
-        torch._foreach_div_(denominator, correction2)
-        torch._foreach_add_(denominator, group["eps"])
-        decay(bucket.params, shrink)
-        add_quotients(bucket.params, m1, denominator, -lr / correction1)
-        add_quotients(bucket.params, m2, denominator, -lr * alpha)
+        *adamws, alpha, part = numbers
+        lr, _, correction = adamws
+        adamw_several(bucket, tuple(adamws), options)
+        _, v, m2 = bucket.states
+        mix_all(m2, bucket.grads, part)
+        add_quotients(bucket.params, m2, denominators(v, correction, options["eps"]), -lr * alpha)
 
 
 def slow_beta(start: float, end: float, part: float) -> float:

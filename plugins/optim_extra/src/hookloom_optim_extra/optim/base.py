@@ -1,10 +1,10 @@
-"""What the optimizers of this package share: checked options, one bucket of tensors a step, and the three ways to update."""
+"""What the optimizers of this package share: checked options, buckets of tensors, and the three ways to update them."""
 
 from __future__ import annotations
 
-import functools
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, ClassVar, overload
 
 import attrs
@@ -12,64 +12,84 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from core.errors import HookloomError, OptionError
+from hookloom_optim_extra.optim.bucket import Bucket, Row, parts
+from hookloom_optim_extra.optim.compiled import as_tensors, compiled, pays
 from hookloom_optim_extra.optim.options import Options
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 Number = float | Tensor
+HALF = (torch.bfloat16, torch.float16)
 
 
-@attrs.frozen
-class Bucket:
-    """Tensors that one call can update: of one device and dtype, and with as many steps behind them.
-
-    Args:
-        params: weights, changed in place.
-        grads: their gradients, left as they are.
-        states: for each name of `ExtraOptimizer.states` the tensors of all weights, changed in place.
-        step: the number of this step for these weights, from 1.
-    """
-
-    params: list[Tensor] = attrs.field(factory=list)
-    grads: list[Tensor] = attrs.field(factory=list)
-    states: dict[str, list[Tensor]] = attrs.field(factory=dict)
-    step: int = 1
+class SparseGradientError(HookloomError, RuntimeError):
+    """A gradient that is sparse, which no optimizer of this package takes."""
 
 
 class ExtraOptimizer(Optimizer):
     """Base of the optimizers of this package.
 
-    A subclass names its state tensors in `states`, the attrs class that checks a group in `options`, and
-    defines `single`, the formula for one weight, and `several`, the same for a list of weights in few calls.
-    `single` is what `torch.compile` compiles.
+    A subclass defines `single`, the formula for one weight, which `torch.compile` can compile, and `several`, the
+    same for many weights in few calls. Weights of bfloat16 and float16 are updated in float32: what a step makes of
+    weight and states is rounded once. States have the weight's dtype, except those that `keeps_dtype` names.
 
     Args:
         params: parameters, pairs of name and parameter, or dicts with `params` and options of their own.
         **options: defaults of all groups.
 
+    Attributes:
+        options: the attrs class that checks the options of a group.
+        states: names of the state tensors of a weight.
+        elementwise: whether the formula sees every number by itself, so that a tensor may be cut.
+
     Raises:
-        OptionError: if an option is out of its range.
-        TypeError: if a parameter is complex.
+        OptionError: if an option is out of its range or a parameter is complex.
     """
 
     options: ClassVar[type[Options]] = Options
     states: ClassVar[tuple[str, ...]] = ()
+    elementwise: ClassVar[bool] = True
 
     def __init__(self, params: Params, **options: Any) -> None:
         super().__init__(params, options)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over a state, also one that was saved before an option was there."""
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name in _names(self.options):
+                group.setdefault(name, self.defaults[name])
+
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own, checked like those of the constructor."""
         super().add_param_group(param_group)
-        group = self.param_groups[-1]
         try:
-            fields = attrs.fields_dict(self.options)
-            self.options(**{name: value for name, value in group.items() if name in fields})
-            for param in group["params"]:
-                if param.is_complex():
-                    raise TypeError(f"{type(self).__name__} takes no complex parameters, got one of {param.dtype}")
-        except (TypeError, ValueError):
+            self.check_group(self.param_groups[-1])
+        except OptionError:
             self.param_groups.pop()
             raise
+
+    def check_group(self, group: dict[str, Any]) -> None:
+        """Refuse a group that makes no sense.
+
+        Raises:
+            OptionError: saying what and why.
+        """
+        self.options(**{name: group[name] for name in _names(self.options)})
+        for param in group["params"]:
+            if param.is_complex():
+                raise OptionError(f"{type(self).__name__} takes no complex parameters, got one of {param.dtype}")
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a saved state; states that are wider than their weight stay so."""
+        super().load_state_dict(state_dict)
+        # torch casts all states to the dtype of their weight.
+        saved = chain.from_iterable(group["params"] for group in state_dict["param_groups"])
+        params = chain.from_iterable(group["params"] for group in self.param_groups)
+        for key, param in zip(saved, params, strict=True):
+            for name, value in state_dict["state"].get(key, {}).items():
+                if isinstance(value, Tensor) and self.keeps_dtype(name):
+                    self.state[param][name] = value.detach().clone().to(param.device)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -84,113 +104,166 @@ class ExtraOptimizer(Optimizer):
             closure: computes the loss anew and runs backward, for a caller who wants the loss back.
 
         Raises:
-            TypeError: if a gradient is sparse.
+            SparseGradientError: if a gradient is sparse; then nothing has changed.
         """
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        for param in chain.from_iterable(group["params"] for group in self.param_groups):
+            if param.grad is not None and param.grad.layout != torch.strided:
+                name, layout = type(self).__name__, param.grad.layout
+                raise SparseGradientError(f"{name} takes no sparse gradients, got one of layout {layout}")
         for group in self.param_groups:
-            self.begin_step(group)
+            self.begin_group(group)
             for bucket in self._buckets(group):
-                numbers = self.numbers(group, bucket.step, _number(group["lr"], bucket.params[0]))
-                self._update(bucket, numbers, group)
+                weight = bucket.rows[0][0]
+                numbers = self.numbers(group, bucket.step, _rate(group["lr"], weight))
+                numbers = tuple(_at(one, weight) for one in numbers)
+                options = {name: group[name] for name in _names(self.options)}
+                self.update(bucket, numbers, {**options, "kind": bucket.kind})
+        self.end_step()
         return loss
+
+    def kind(self, param: Tensor, group: dict[str, Any]) -> str:
+        """Return what kind of weight this is, which formulas find in the options; all are of one kind by default."""
+        return ""
+
+    def state_names(self, kind: str, param: Tensor) -> tuple[str, ...]:
+        """Return the names of a weight's state tensors."""
+        return self.states
 
     def init_state(self, param: Tensor, grad: Tensor, name: str, group: dict[str, Any]) -> Tensor:
         """Return what a state tensor is before the first step: zeros like the weight."""
         return torch.zeros_like(param, memory_format=torch.preserve_format)
 
-    def begin_step(self, group: dict[str, Any]) -> None:
+    def keeps_dtype(self, name: str) -> bool:
+        """Tell whether a state has a dtype of its own, whatever the weight's."""
+        return False
+
+    def begin_group(self, group: dict[str, Any]) -> None:
         """Do what a group needs once before its weights are updated; nothing by default."""
 
+    def end_step(self) -> None:
+        """Do what is left when all weights are updated; nothing by default."""
+
+    @abstractmethod
     def numbers(self, group: dict[str, Any], step: int, lr: Number) -> tuple[Number, ...]:
-        """Return what changes from step to step and is the same for all weights; the lr alone by default.
+        """Return what changes from step to step and is the same for all weights of a bucket.
 
         Args:
             group: the options.
             step: the number of this step, from 1.
             lr: a number, or a tensor without dimensions on the weights' device.
         """
-        return (lr,)
-
-    @classmethod
-    def seen_flat(cls) -> bool:
-        """Tell whether `single` does not mind a weight's shape; compiled, one code then serves them all."""
-        return True
 
     @staticmethod
     @abstractmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
         """Update one weight: the formula as it reads.
 
+        It must not ask whether a number has some value: compiled, all of them are tensors.
+
         Args:
             weight: changed in place.
             grad: its gradient, left as it is, and still to be negated for `maximize`.
-            *rest: its state tensors in the order of `states`, changed in place; `numbers`; the group's options.
+            *rest: its state tensors, changed in place; `numbers`; the group's options and `kind`.
         """
 
     @staticmethod
     @abstractmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket in a handful of calls; its gradients are negated already for `maximize`."""
 
-    def _buckets(self, group: dict[str, Any], states: tuple[str, ...] = ()) -> Iterator[Bucket]:
-        states = states or self.states
+    def update(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
+        """Update a bucket in the way its options say."""
+        if options["compile"]:
+            bucket = self._compiled(bucket, numbers, options)
+        elif options["foreach"] is False:
+            for row in bucket.rows:
+                one = wide(row)
+                self.single(*one, numbers, options)
+                put_back(row, one)
+            return
+        for part in self.cut(bucket):
+            half = part.rows[0][0].dtype in HALF
+            rows = [wide(row) for row in part.rows] if half else part.rows
+            if options["maximize"]:
+                negated = torch._foreach_neg([row[1] for row in rows])
+                rows = [(row[0], grad, *row[2:]) for row, grad in zip(rows, negated, strict=True)]
+            self.several(part.with_rows(rows), numbers, options)
+            if half:
+                for row, one in zip(part.rows, rows, strict=True):
+                    put_back(row, one)
+
+    def cut(self, bucket: Bucket) -> Iterable[Bucket]:
+        """Cut a bucket into ones that `several` is to see."""
+        return parts(bucket, self.elementwise)
+
+    def _compiled(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> Bucket:
+        """Update what compiled code pays for and return the rest."""
+        rest: list[Row] = []
+        formula = compiled(type(self).single)
+        numbers, fixed = as_tensors(numbers), as_tensors({**options, "lr": None})
+        for row in bucket.rows:
+            one = pays(row)
+            if one is None:
+                rest.append(row)
+                continue
+            widened = wide(one)
+            formula(*widened, numbers, fixed)
+            put_back(one, widened)
+            torch.autograd.graph.increment_version(row[0])
+        return bucket.with_rows(rest)
+
+    def _buckets(self, group: dict[str, Any]) -> list[Bucket]:
         found: dict[tuple[Any, ...], Bucket] = {}
         for param in group["params"]:
             grad = param.grad
             if grad is None:
                 continue
-            if grad.layout != torch.strided:
-                raise TypeError(f"{type(self).__name__} takes no sparse gradients, got one of layout {grad.layout}")
+            kind = self.kind(param, group)
             state = self.state[param]
-            if "step" not in state:
-                state["step"] = 0
-                for name in states:
+            names = self.state_names(kind, param)
+            for name in names:
+                if name not in state:
                     state[name] = self.init_state(param, grad, name, group)
-            step = state["step"] = state["step"] + 1
-            key = (param.device, param.dtype, step)
+            step = state["step"] = int(state.get("step", 0)) + 1
+            key = (param.device, param.dtype, kind, names, step)
             bucket = found.get(key)
             if bucket is None:
-                bucket = found[key] = Bucket(states={name: [] for name in states}, step=step)
-            bucket.params.append(param)
-            bucket.grads.append(grad)
-            for name, tensors in bucket.states.items():
-                tensors.append(state[name])
-        yield from found.values()
-
-    def _update(self, bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
-        if group["compile"]:
-            self._compiled(bucket, numbers, group)
-        elif group["foreach"] is False:
-            for one in zip(bucket.params, bucket.grads, *bucket.states.values(), strict=True):
-                self.single(*one, numbers, group)
-        else:
-            if group["maximize"]:
-                bucket = attrs.evolve(bucket, grads=list(torch._foreach_neg(bucket.grads)))
-            self.several(bucket, numbers, group)
-
-    def _compiled(self, bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
-        # As tensors, numbers that change do not make torch compile anew.
-        moving = tuple(torch.as_tensor(number, dtype=torch.float64) for number in numbers)
-        static = {name: value for name, value in group.items() if name in attrs.fields_dict(self.options)}
-        del static["lr"]
-        update = compiled(type(self).single)
-        for one in zip(bucket.params, bucket.grads, *bucket.states.values(), strict=True):
-            tensors = [tensor.detach() for tensor in one]
-            if self.seen_flat() and all(tensor.is_contiguous() for tensor in tensors):
-                tensors = [tensor.view(-1) for tensor in tensors]  # seen flat, all shapes share one code
-            update(*tensors, moving, static)
+                bucket = found[key] = Bucket(step, kind, names)
+            bucket.rows.append((param, grad, *(state[name] for name in names)))
+        return list(found.values())
 
 
-@functools.cache
-def compiled(update: Callable[..., None]) -> Callable[..., None]:
-    """Return a compiled update, the same for all optimizers of a kind."""
-    return torch.compile(update, dynamic=True, fullgraph=True)
+def wide(row: Row) -> Row:
+    """Return the tensors of a weight of half precision as float32 copies, and others as they are."""
+    return tuple([tensor.float() for tensor in row]) if row[0].dtype in HALF else row
 
 
-def _number(lr: Any, weight: Tensor) -> Number:
-    if isinstance(lr, Tensor):
+def put_back(row: Row, updated: Row) -> None:
+    """Round what `wide` made of a weight and its states, all but the gradient, back into them."""
+    if updated is not row:
+        for place, tensor in enumerate(row):
+            if place != 1 and tensor is not updated[place]:
+                tensor.copy_(updated[place])
+
+
+def _rate(lr: Any, weight: Tensor) -> Number:
+    if isinstance(lr, Tensor) and lr.device.type != "cpu":
         return lr.detach().reshape(()).to(weight.device, non_blocking=True)
-    return float(lr)
+    return float(lr)  # of a tensor on the CPU too, where looking at it waits for nothing
+
+
+def _at(number: Number, weight: Tensor) -> Number:
+    """Put a number that is a tensor where the weight is, in the dtype that is calculated in; on a CPU, take it out."""
+    if not isinstance(number, Tensor):
+        return number
+    if weight.device.type == "cpu":
+        return float(number)
+    return number.to(weight.device, torch.float32 if weight.dtype in HALF else weight.dtype, non_blocking=True)
+
+
+def _names(options: type[Options]) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(options))

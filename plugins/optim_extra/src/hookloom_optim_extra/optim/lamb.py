@@ -8,16 +8,18 @@ import attrs
 import torch
 from torch import Tensor
 
-from hookloom_optim_extra.optim.base import Bucket, ExtraOptimizer, Number, Params
-from hookloom_optim_extra.optim.lists import norms, wide
-from hookloom_optim_extra.optim.options import Options, number, numbers
+from hookloom_optim_extra.optim.adamw import STATES, adamw_numbers, adamw_several, adamw_single
+from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
+from hookloom_optim_extra.optim.bucket import Bucket, parts
+from hookloom_optim_extra.optim.lists import joined, norms
+from hookloom_optim_extra.optim.options import Options, fractions, number
 
 
 @attrs.frozen(kw_only=True)
 class LambOptions(Options):
     """Checks the options of one group."""
 
-    betas: tuple[float, float] = attrs.field(validator=numbers(2))
+    betas: tuple[float, float] = attrs.field(validator=fractions(2))
     eps: float = attrs.field(validator=number())
 
 
@@ -45,12 +47,12 @@ class LAMB(ExtraOptimizer):
         compile: update by code that `torch.compile` makes of the formula.
 
     Raises:
-        OptionError: if an option is out of its range.
-        TypeError: if a parameter is complex.
+        OptionError: if an option is out of its range or a parameter is complex.
     """
 
     options = LambOptions
-    states = ("exp_avg", "exp_avg_sq")
+    states = STATES
+    elementwise = False
 
     def __init__(
         self,
@@ -76,43 +78,46 @@ class LAMB(ExtraOptimizer):
         )
 
     def numbers(self, group: dict[str, Any], step: int, lr: Number) -> tuple[Number, ...]:
-        """Return lr and the corrections of m and of sqrt(v)."""
-        beta1, beta2 = group["betas"]
-        return lr, 1 - beta1**step, (1 - beta2**step) ** 0.5
+        """Return those of AdamW."""
+        return adamw_numbers(group, step, lr)
 
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
         """Update one weight."""
-        m, v, (lr, correction1, correction2), group = rest
-        beta1, beta2 = group["betas"]
-        if group["maximize"]:
-            grad = -grad
-        m.lerp_(grad, 1 - beta1)
-        v.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        update = m / correction1 / (v.sqrt() / correction2 + group["eps"])
-        if group["weight_decay"]:
-            update = update + group["weight_decay"] * weight
-        length, step = (torch.linalg.vector_norm(one, dtype=wide(one)) for one in (weight, update))
+        m, v, (lr, *corrections), options = rest
+        update = torch.zeros_like(weight)
+        adam = {**options, "weight_decay": 0.0}
+        adamw_single(update, -grad if options["maximize"] else grad, m, v, (-1.0, *corrections), adam)
+        update = update + options["weight_decay"] * weight
+        length, step = torch.linalg.vector_norm(weight), torch.linalg.vector_norm(update)
         ratio = torch.where((length > 0) & (step > 0), length / step, 1.0)
-        weight.sub_(update * (ratio * lr).to(weight.dtype))
+        weight.sub_(update * (ratio * lr))
 
     @staticmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket."""
-        lr, correction1, correction2 = numbers
-        beta1, beta2 = group["betas"]
-        m, v = bucket.states.values()
-        torch._foreach_lerp_(m, bucket.grads, 1 - beta1)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, bucket.grads, bucket.grads, value=1 - beta2)
-        denominator = list(torch._foreach_sqrt(v))
-        torch._foreach_div_(denominator, correction2)
-        torch._foreach_add_(denominator, group["eps"])
-        updates = list(torch._foreach_div(m, correction1))
-        torch._foreach_div_(updates, denominator)
-        if group["weight_decay"]:
-            torch._foreach_add_(updates, bucket.params, alpha=group["weight_decay"])
-        lengths, steps = torch.stack(norms(bucket.params)), torch.stack(norms(updates))
-        ratios = torch.where((lengths > 0) & (steps > 0), lengths / steps, 1.0) * lr
-        torch._foreach_mul_(updates, list(ratios.to(updates[0].dtype).unbind()))
-        torch._foreach_sub_(bucket.params, updates)
+        lr, *corrections = numbers
+        weights = bucket.params
+        updates = list(map(torch.empty_like, weights))
+        lengths, steps = [], []
+        for part in parts(bucket.with_state("update", updates), divide=True):
+            _directions(part, (-1.0, *corrections), options)
+            lengths.append(norms(part.params))
+            steps.append(norms(part.states[-1]))
+        length, step = joined(lengths), joined(steps)
+        ratios = torch.where((length > 0) & (step > 0), length / step, 1.0) * -lr
+        if ratios.device.type == "cpu":
+            for weight, update, ratio in zip(weights, updates, ratios.tolist(), strict=True):
+                weight.add_(update, alpha=ratio)
+        else:
+            torch._foreach_addcmul_(weights, updates, list(ratios.unbind()))
+
+
+def _directions(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
+    updates = bucket.states[-1]
+    torch._foreach_zero_(updates)
+    # A step of Adam from 0 with an lr of -1 is its direction.
+    rows = [(update, *row[1:]) for row, update in zip(bucket.rows, updates, strict=True)]
+    adamw_several(bucket.with_rows(rows), numbers, {**options, "weight_decay": 0.0})
+    if options["weight_decay"]:
+        torch._foreach_add_(updates, bucket.params, alpha=options["weight_decay"])

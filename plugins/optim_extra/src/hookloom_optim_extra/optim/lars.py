@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from core.errors import OptionError
-from hookloom_optim_extra.optim.base import Bucket, ExtraOptimizer, Number, Params
-from hookloom_optim_extra.optim.lists import add_scaled, norms, wide
+from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
+from hookloom_optim_extra.optim.bucket import Bucket, parts
+from hookloom_optim_extra.optim.lists import add_scaled, norms
 from hookloom_optim_extra.optim.options import Options, flag, number
 
 
@@ -54,12 +55,12 @@ class LARS(ExtraOptimizer):
         compile: update by code that `torch.compile` makes of the formula.
 
     Raises:
-        OptionError: if an option is out of its range.
-        TypeError: if a parameter is complex.
+        OptionError: if an option is out of its range or a parameter is complex.
     """
 
     options = LarsOptions
     states = ("momentum_buffer",)
+    elementwise = False
 
     def __init__(
         self,
@@ -88,45 +89,57 @@ class LARS(ExtraOptimizer):
             compile=compile,
         )
 
-    @classmethod
-    def seen_flat(cls) -> bool:
-        """Return False: a weight's number of dimensions matters."""
-        return False
+    def kind(self, param: Tensor, group: dict[str, Any]) -> str:
+        """Return "layer" for weights that are scaled and "vector" for those that are not."""
+        return "layer" if param.ndim > 1 else "vector"
+
+    def numbers(self, group: dict[str, Any], step: int, lr: Number) -> tuple[Number, ...]:
+        """Return lr."""
+        return (lr,)
 
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
         """Update one weight."""
-        velocity, (lr,), group = rest
-        if group["maximize"]:
+        velocity, (lr,), options = rest
+        if options["maximize"]:
             grad = -grad
-        if weight.ndim > 1:
-            length, slope = (torch.linalg.vector_norm(one, dtype=wide(one)) for one in (weight, grad))
-            below = slope + group["weight_decay"] * length
-            ratio = torch.where((length > 0) & (below > 0), group["trust_coefficient"] * length / below, 1.0)
-            grad = (grad + group["weight_decay"] * weight) * ratio.to(grad.dtype)
-        velocity.mul_(group["momentum"]).add_(grad, alpha=1 - group["dampening"])
-        step = grad + group["momentum"] * velocity if group["nesterov"] else velocity
+        if options["kind"] == "layer":
+            length, slope = torch.linalg.vector_norm(weight), torch.linalg.vector_norm(grad)
+            ratio = torch.where(
+                (length > 0) & (slope > 0),
+                options["trust_coefficient"] * length / (slope + options["weight_decay"] * length),
+                1.0,
+            )
+            grad = (grad + options["weight_decay"] * weight) * ratio
+        velocity.copy_(velocity * options["momentum"] + grad * (1 - options["dampening"]))
+        step = grad + options["momentum"] * velocity if options["nesterov"] else velocity
         weight.sub_(step * lr)
 
     @staticmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket."""
-        (lr,) = numbers
-        (velocity,) = bucket.states.values()
-        grads = list(bucket.grads)
-        layers = [place for place, weight in enumerate(bucket.params) if weight.ndim > 1]
-        if layers:
-            weights, slopes = ([tensors[place] for place in layers] for tensors in (bucket.params, grads))
-            length, slope = torch.stack(norms(weights)), torch.stack(norms(slopes))
-            below = slope + group["weight_decay"] * length
-            ratio = torch.where((length > 0) & (below > 0), group["trust_coefficient"] * length / below, 1.0)
-            scaled = list(torch._foreach_add(slopes, weights, alpha=group["weight_decay"]))
-            torch._foreach_mul_(scaled, list(ratio.to(scaled[0].dtype).unbind()))
-            for place, gradient in zip(layers, scaled, strict=True):
-                grads[place] = gradient
-        torch._foreach_mul_(velocity, group["momentum"])
-        torch._foreach_add_(velocity, grads, alpha=1 - group["dampening"])
-        steps = velocity
-        if group["nesterov"]:
-            steps = list(torch._foreach_add(grads, velocity, alpha=group["momentum"]))
-        add_scaled(bucket.params, steps, -lr)
+        ratios: list[Any] = []
+        if bucket.kind == "layer":
+            lengths, slopes = norms(bucket.params), norms(bucket.grads)
+            scales = torch.where(
+                (lengths > 0) & (slopes > 0),
+                options["trust_coefficient"] * lengths / (slopes + options["weight_decay"] * lengths),
+                1.0,
+            )
+            ratios = scales.tolist() if scales.device.type == "cpu" else list(scales.unbind())
+        # Several weights are one part here, and all parts of a large one have its ratio.
+        for part in parts(bucket, divide=True):
+            _move(part, ratios, numbers[0], options)
+
+
+def _move(bucket: Bucket, ratios: list[Any], lr: Number, options: dict[str, Any]) -> None:
+    weights, grads, (velocity,) = bucket.params, bucket.grads, bucket.states
+    if ratios:
+        grads = list(torch._foreach_add(grads, weights, alpha=options["weight_decay"]))
+        torch._foreach_mul_(grads, ratios)
+    torch._foreach_mul_(velocity, options["momentum"])
+    torch._foreach_add_(velocity, grads, alpha=1 - options["dampening"])
+    steps = velocity
+    if options["nesterov"]:
+        steps = list(torch._foreach_add(grads, velocity, alpha=options["momentum"]))
+    add_scaled(weights, steps, -lr)

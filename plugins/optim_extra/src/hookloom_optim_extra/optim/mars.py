@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import attrs
 import torch
 from torch import Tensor
 
-from hookloom_optim_extra.optim.base import Bucket, ExtraOptimizer, Number, Params
-from hookloom_optim_extra.optim.lists import add_quotients, decay, norms, wide
-from hookloom_optim_extra.optim.options import Options, number, numbers
+from hookloom_optim_extra.optim.adamw import STATES, adamw_numbers, adamw_several, adamw_single
+from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
+from hookloom_optim_extra.optim.bucket import Bucket, parts
+from hookloom_optim_extra.optim.lists import joined, norms
+from hookloom_optim_extra.optim.options import Options, fractions, number
 
 
 @attrs.frozen(kw_only=True)
 class MarsOptions(Options):
     """Checks the options of one group."""
 
-    betas: tuple[float, float] = attrs.field(validator=numbers(2))
+    betas: tuple[float, float] = attrs.field(validator=fractions(2))
     gamma: float = attrs.field(validator=number())
     eps: float = attrs.field(validator=number())
 
@@ -50,12 +51,12 @@ class MARS(ExtraOptimizer):
         compile: update by code that `torch.compile` makes of the formula.
 
     Raises:
-        OptionError: if an option is out of its range.
-        TypeError: if a parameter is complex.
+        OptionError: if an option is out of its range or a parameter is complex.
     """
 
     options = MarsOptions
-    states = ("exp_avg", "exp_avg_sq", "last_grad")
+    states = (*STATES, "last_grad")
+    elementwise = False
 
     def __init__(
         self,
@@ -89,43 +90,40 @@ class MARS(ExtraOptimizer):
         return -grad if group["maximize"] else grad.clone()
 
     def numbers(self, group: dict[str, Any], step: int, lr: Number) -> tuple[Number, ...]:
-        """Return the step along m, the correction of sqrt(v) and what the decay takes away."""
-        beta1, beta2 = group["betas"]
-        return lr / (1 - beta1**step), math.sqrt(1 - beta2**step), lr * group["weight_decay"]
+        """Return those of AdamW."""
+        return adamw_numbers(group, step, lr)
 
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
         """Update one weight."""
-        m, v, last, (step, correction, shrink), group = rest
-        beta1, beta2 = group["betas"]
-        if group["maximize"]:
+        m, v, last, numbers, options = rest
+        beta1, _ = options["betas"]
+        if options["maximize"]:
             grad = -grad
-        reduced = grad + group["gamma"] * beta1 / (1 - beta1) * (grad - last)
+        reduced = grad + options["gamma"] * beta1 / (1 - beta1) * (grad - last)
         last.copy_(grad)
-        length = torch.linalg.vector_norm(reduced, dtype=wide(reduced))
-        reduced = reduced / length.clamp(min=1.0).to(reduced.dtype)
-        m.lerp_(reduced, 1 - beta1)
-        v.mul_(beta2).addcmul_(reduced, reduced, value=1 - beta2)
-        weight.sub_(weight * shrink)
-        weight.sub_(m / (v.sqrt() / correction + group["eps"]) * step)
+        reduced = reduced / torch.linalg.vector_norm(reduced).clamp(min=1.0)
+        adamw_single(weight, reduced, m, v, numbers, options)
 
     @staticmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket."""
-        step, correction, shrink = numbers
-        beta1, beta2 = group["betas"]
-        m, v, last = bucket.states.values()
-        reduced = list(torch._foreach_sub(bucket.grads, last))
-        torch._foreach_copy_(last, bucket.grads)
-        torch._foreach_mul_(reduced, group["gamma"] * beta1 / (1 - beta1))
-        torch._foreach_add_(reduced, bucket.grads)
-        lengths = torch.stack(norms(reduced)).clamp(min=1.0)
-        torch._foreach_div_(reduced, list(lengths.to(reduced[0].dtype).unbind()))
-        torch._foreach_lerp_(m, reduced, 1 - beta1)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, reduced, reduced, value=1 - beta2)
-        denominator = list(torch._foreach_sqrt(v))
-        torch._foreach_div_(denominator, correction)
-        torch._foreach_add_(denominator, group["eps"])
-        decay(bucket.params, shrink)
-        add_quotients(bucket.params, m, denominator, -step)
+        reduced = list(map(torch.empty_like, bucket.params))
+        cut = list(parts(bucket.with_state("reduced", reduced), divide=True))
+        length = joined([_reduce(part, options) for part in cut]).clamp(min=1.0)
+        lengths = length.tolist() if length.device.type == "cpu" else list(length.unbind())
+        for part in cut:
+            torch._foreach_div_(part.states[-1], lengths)
+            rows = [(row[0], row[-1], *row[2:]) for row in part.rows]
+            adamw_several(part.with_rows(rows), numbers, options)
+
+
+def _reduce(bucket: Bucket, options: dict[str, Any]) -> Tensor:
+    beta1, _ = options["betas"]
+    grads, (*_, last, reduced) = bucket.grads, bucket.states
+    torch._foreach_copy_(reduced, grads)
+    torch._foreach_sub_(reduced, last)
+    torch._foreach_copy_(last, grads)
+    torch._foreach_mul_(reduced, options["gamma"] * beta1 / (1 - beta1))
+    torch._foreach_add_(reduced, grads)
+    return norms(reduced)

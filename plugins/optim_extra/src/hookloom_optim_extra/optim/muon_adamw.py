@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import attrs
 import torch
 from torch import Tensor
 
+from core.errors import OptionError
 from core.hooks.options import one_of, positive_int
-from hookloom_optim_extra.optim.base import Bucket, ExtraOptimizer, Number, Params
-from hookloom_optim_extra.optim.lists import add_quotients, add_scaled, decay
-from hookloom_optim_extra.optim.options import Options, choice, flag, number, numbers
+from hookloom_optim_extra.optim.adamw import STATES, adamw_numbers, adamw_several, adamw_single
+from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
+from hookloom_optim_extra.optim.bucket import Bucket
+from hookloom_optim_extra.optim.lists import add_scaled, mix, shrink, shrink_all
+from hookloom_optim_extra.optim.options import Options, choice, flag, fractions, number
 from hookloom_optim_extra.optim.orthogonal import orthogonalized
 
 Scale = Literal["original", "match_rms_adamw"]
@@ -23,13 +26,13 @@ Scale = Literal["original", "match_rms_adamw"]
 class MuonAdamWOptions(Options):
     """Checks the options of one group."""
 
-    muon: bool | None = attrs.field(default=None, validator=choice)
+    muon: bool | None = attrs.field(validator=choice)
     momentum: float = attrs.field(validator=number(below=1.0))
     nesterov: bool = attrs.field(validator=flag)
     ns_steps: int = attrs.field(validator=positive_int)
     adjust_lr: Scale = attrs.field(validator=one_of("original", "match_rms_adamw"))
     adamw_lr_ratio: float = attrs.field(validator=number())
-    betas: tuple[float, float] = attrs.field(validator=numbers(2))
+    betas: tuple[float, float] = attrs.field(validator=fractions(2))
     eps: float = attrs.field(validator=number())
 
 
@@ -65,9 +68,7 @@ class MuonAdamW(ExtraOptimizer):
         compile: update AdamW's half by code that `torch.compile` makes of the formula.
 
     Raises:
-        OptionError: if an option is out of its range.
-        TypeError: if a parameter is complex.
-        ValueError: if `muon` is True for a weight that is no matrix.
+        OptionError: if an option is out of its range, a parameter complex, or no matrix where `muon` is True.
     """
 
     options = MuonAdamWOptions
@@ -107,86 +108,70 @@ class MuonAdamW(ExtraOptimizer):
             compile=compile,
         )
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with options of their own, checked like those of the constructor."""
-        super().add_param_group(param_group)
-        group = self.param_groups[-1]
+    def check_group(self, group: dict[str, Any]) -> None:
+        """Refuse a group that makes no sense, such as one for Muon with weights that are no matrices."""
+        super().check_group(group)
         flat = [tuple(param.shape) for param in group["params"] if param.ndim < 2]
         if group["muon"] is True and flat:
-            self.param_groups.pop()
-            raise ValueError(f"muon=True needs matrices, got a parameter of shape {flat[0]}")
+            raise OptionError(f"muon=True needs matrices, got a parameter of shape {flat[0]}")
 
-    def _buckets(self, group: dict[str, Any], states: tuple[str, ...] = ()) -> Iterator[Bucket]:
-        for muon, names in ((True, ("momentum_buffer",)), (False, ("exp_avg", "exp_avg_sq"))):
-            own = [param for param in group["params"] if _is_muons(param, group) is muon]
-            yield from super()._buckets({**group, "params": own}, names)
+    def kind(self, param: Tensor, group: dict[str, Any]) -> str:
+        """Return "muon" or "adamw"."""
+        muon = param.ndim >= 2 if group["muon"] is None else group["muon"]
+        return "muon" if muon and param.numel() else "adamw"
+
+    def state_names(self, kind: str, param: Tensor) -> tuple[str, ...]:
+        """Return the names of a weight's state tensors."""
+        return ("momentum_buffer",) if kind == "muon" else STATES
 
     def numbers(self, group: dict[str, Any], step: int, lr: Number) -> tuple[Number, ...]:
-        """Return lr, AdamW's step along m and its correction of sqrt(v)."""
-        beta1, beta2 = group["betas"]
-        adamw = lr * group["adamw_lr_ratio"]
-        return lr, adamw, adamw / (1 - beta1**step), math.sqrt(1 - beta2**step)
+        """Return lr for Muon and the numbers of AdamW."""
+        return lr, *adamw_numbers(group, step, lr * group["adamw_lr_ratio"])
 
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
         """Update one weight."""
-        *states, (lr, adamw, step, correction), group = rest
-        if group["maximize"]:
+        *states, (lr, *others), options = rest
+        if options["maximize"]:
             grad = -grad
-        if len(states) == 1:
-            (m,) = states
-            m.lerp_(grad, 1 - group["momentum"])
-            ahead = grad.lerp(m, group["momentum"]) if group["nesterov"] else m
-            (update,) = orthogonalized([ahead.flatten(1)], group["ns_steps"])
-            weight.sub_(weight * (lr * group["weight_decay"]))
-            weight.sub_(update.view_as(weight) * (lr * _scale(weight, group)))
+        if options["kind"] == "adamw":
+            adamw_single(weight, grad, *states, others, options)
             return
-        m, v = states
-        beta1, beta2 = group["betas"]
-        m.lerp_(grad, 1 - beta1)
-        v.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        weight.sub_(weight * (adamw * group["weight_decay"]))
-        weight.sub_(m / (v.sqrt() / correction + group["eps"]) * step)
+        (m,) = states
+        mix(m, grad, 1 - options["momentum"])
+        ahead = grad.lerp(m, options["momentum"]) if options["nesterov"] else m
+        (update,) = orthogonalized([ahead.flatten(1)], options["ns_steps"])
+        shrink(weight, lr * options["weight_decay"])
+        weight.sub_(update.reshape_as(weight) * (lr * _scale(weight, options)))
 
     @staticmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket."""
-        lr, adamw, step, correction = numbers
-        if len(bucket.states) == 1:
-            (m,) = bucket.states.values()
-            torch._foreach_lerp_(m, bucket.grads, 1 - group["momentum"])
-            ahead = list(torch._foreach_lerp(bucket.grads, m, group["momentum"])) if group["nesterov"] else m
-            updates = orthogonalized([one.flatten(1) for one in ahead], group["ns_steps"])
-            updates = [one.view_as(weight) for one, weight in zip(updates, bucket.params, strict=True)]
-            decay(bucket.params, lr * group["weight_decay"])
-            torch._foreach_mul_(updates, [_scale(weight, group) for weight in bucket.params])
-            add_scaled(bucket.params, updates, -lr)
+        lr, *others = numbers
+        if bucket.kind == "adamw":
+            adamw_several(bucket, tuple(others), options)
             return
-        m, v = bucket.states.values()
-        beta1, beta2 = group["betas"]
-        torch._foreach_lerp_(m, bucket.grads, 1 - beta1)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, bucket.grads, bucket.grads, value=1 - beta2)
-        denominator = list(torch._foreach_sqrt(v))
-        torch._foreach_div_(denominator, correction)
-        torch._foreach_add_(denominator, group["eps"])
-        decay(bucket.params, adamw * group["weight_decay"])
-        add_quotients(bucket.params, m, denominator, -step)
+        weights, grads, (m,) = bucket.params, bucket.grads, bucket.states
+        torch._foreach_lerp_(m, grads, 1 - options["momentum"])
+        ahead = list(torch._foreach_lerp(grads, m, options["momentum"])) if options["nesterov"] else m
+        updates = orthogonalized([one.flatten(1) for one in ahead], options["ns_steps"])
+        updates = [one.reshape_as(weight) for one, weight in zip(updates, weights, strict=True)]
+        torch._foreach_mul_(updates, [_scale(weight, options) for weight in weights])
+        shrink_all(weights, lr * options["weight_decay"])
+        add_scaled(weights, updates, -lr)
 
-    def _compiled(self, bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
-        if len(bucket.states) == 1:  # products of matrices are fast as they are
-            grads = list(torch._foreach_neg(bucket.grads)) if group["maximize"] else bucket.grads
-            self.several(attrs.evolve(bucket, grads=grads), numbers, group)
-        else:
-            super()._compiled(bucket, numbers, group)
+    def cut(self, bucket: Bucket) -> Iterable[Bucket]:
+        """Cut AdamW's bucket; matrices of equal shape are to stay together."""
+        return [bucket] if bucket.kind == "muon" else super().cut(bucket)
 
-
-def _is_muons(param: Tensor, group: dict[str, Any]) -> bool:
-    return param.ndim >= 2 if group["muon"] is None else bool(group["muon"])
+    def update(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
+        """Update a bucket in the way its options say; products of matrices gain nothing by being compiled."""
+        muon = bucket.kind == "muon"
+        super().update(bucket, numbers, {**options, "compile": False} if muon else options)
 
 
-def _scale(weight: Tensor, group: dict[str, Any]) -> float:
+def _scale(weight: Tensor, options: dict[str, Any]) -> float:
     rows, columns = weight.shape[0], weight[0].numel()
-    if group["adjust_lr"] == "original":
+    if options["adjust_lr"] == "original":
         return math.sqrt(max(1.0, rows / columns))
     return 0.2 * math.sqrt(max(rows, columns))

@@ -10,9 +10,11 @@ import attrs
 from torch import Tensor
 
 from core.errors import OptionError
-from core.hooks.options import is_number
+from core.hooks.options import is_int, is_number
 
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+COUNTS = {2: "two", 3: "three"}
 
 
 def number(least: float = 0.0, below: float = math.inf) -> Validator:
@@ -22,26 +24,44 @@ def number(least: float = 0.0, below: float = math.inf) -> Validator:
         least: smallest value that is allowed.
         below: smallest value that is not.
     """
-    what = f"a number of at least {least:g}" + (f" and below {below:g}" if below < math.inf else "")
+    what = f"of at least {least:g}" if below == math.inf else f"from {least:g} to below {below:g}"
 
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not (is_number(value) and least <= value < below):
-            raise OptionError(f"{attribute.name} must be {what}, got {value!r}")
+            raise OptionError(f"{attribute.name} must be a number {what}, got {value!r}")
 
     return validate
 
 
-def numbers(count: int, least: float = 0.0, below: float = 1.0) -> Validator:
-    """Return a validator for `count` numbers of at least `least` and below `below`, such as two betas."""
+def fractions(count: int) -> Validator:
+    """Return a validator for `count` numbers from 0 to below 1, such as two betas."""
 
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         good = isinstance(value, (tuple, list)) and len(value) == count
-        if not (good and all(is_number(one) and least <= one < below for one in value)):
-            raise OptionError(
-                f"{attribute.name} must be {count} numbers of at least {least:g} and below {below:g}, got {value!r}"
-            )
+        if not (good and all(is_number(one) and 0 <= one < 1 for one in value)):
+            raise OptionError(f"{attribute.name} must be {COUNTS[count]} numbers from 0 to below 1, got {value!r}")
 
     return validate
+
+
+def above_zero(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Validate a number above 0, infinity included.
+
+    Raises:
+        OptionError: if it is anything else.
+    """
+    if not (is_number(value) and value > 0):
+        raise OptionError(f"{attribute.name} must be a number above 0, got {value!r}")
+
+
+def whole(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Validate a whole number of at least 0.
+
+    Raises:
+        OptionError: if it is anything else.
+    """
+    if not is_int(value) or value < 0:
+        raise OptionError(f"{attribute.name} must be an int of at least 0, got {value!r}")
 
 
 def learning_rate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -50,12 +70,12 @@ def learning_rate(instance: Any, attribute: attrs.Attribute[Any], value: Any) ->
     Raises:
         OptionError: if it is anything else.
     """
-    if isinstance(value, Tensor):
-        # Its value is not looked at: on an accelerator that would wait for the device.
-        if value.numel() != 1 or value.is_complex():
-            raise OptionError(f"{attribute.name} must be one number, got a tensor of shape {tuple(value.shape)}")
-    else:
+    if not isinstance(value, Tensor):
         number()(instance, attribute, value)
+    elif value.numel() != 1 or value.is_complex():
+        raise OptionError(f"{attribute.name} must be one number, got a tensor of shape {tuple(value.shape)}")
+    elif value.device.type == "cpu":  # elsewhere, looking at its value would wait for the device
+        number()(instance, attribute, value.item())
 
 
 def flag(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -95,7 +115,7 @@ class Options:
     """
 
     lr: Any = attrs.field(validator=learning_rate)
-    weight_decay: float = attrs.field(default=0.0, validator=number())
-    maximize: bool = attrs.field(default=False, validator=flag)
-    foreach: bool | None = attrs.field(default=None, validator=choice)
-    compile: bool = attrs.field(default=False, validator=flag)
+    weight_decay: float = attrs.field(validator=number())
+    maximize: bool = attrs.field(validator=flag)
+    foreach: bool | None = attrs.field(validator=choice)
+    compile: bool = attrs.field(validator=flag)

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import attrs
 import torch
 from torch import Tensor
 
-from core.errors import OptionError
-from hookloom_optim_extra.optim.base import Bucket, ExtraOptimizer, Number, Params
-from hookloom_optim_extra.optim.lists import add_quotients, add_scaled, decay
-from hookloom_optim_extra.optim.options import Options, flag, number, numbers
-
-
-def above_zero(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Validate a number above 0, infinity included.
-
-    Raises:
-        OptionError: if it is anything else.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise OptionError(f"{attribute.name} must be a number above 0, got {value!r}")
+from hookloom_optim_extra.optim.adamw import STATES, adamw_several
+from hookloom_optim_extra.optim.base import HALF, ExtraOptimizer, Number, Params, wide
+from hookloom_optim_extra.optim.bucket import Bucket, Row
+from hookloom_optim_extra.optim.lists import (
+    add_quotients,
+    add_scaled,
+    mix,
+    mix_all_squares,
+    mix_squares,
+    shrink,
+    shrink_all,
+)
+from hookloom_optim_extra.optim.options import Options, above_zero, flag, fractions, number
 
 
 @attrs.frozen(kw_only=True)
 class ProdigyOptions(Options):
     """Checks the options of one group."""
 
-    betas: tuple[float, float] = attrs.field(validator=numbers(2))
+    betas: tuple[float, float] = attrs.field(validator=fractions(2))
     eps: float = attrs.field(validator=number())
     d0: float = attrs.field(validator=above_zero)
     d_coef: float = attrs.field(validator=above_zero)
@@ -71,12 +69,11 @@ class Prodigy(ExtraOptimizer):
         compile: update by code that `torch.compile` makes of the formula.
 
     Raises:
-        OptionError: if an option is out of its range.
-        TypeError: if a parameter is complex.
+        OptionError: if an option is out of its range or a parameter is complex.
     """
 
     options = ProdigyOptions
-    states = ("exp_avg", "exp_avg_sq", "s", "first")
+    states = (*STATES, "s", "first")
 
     def __init__(
         self,
@@ -112,92 +109,113 @@ class Prodigy(ExtraOptimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own; they take over the estimate that the others have."""
         super().add_param_group(param_group)
-        group = self.param_groups[-1]
-        device = group["params"][0].device if group["params"] else None
-        first = self.param_groups[0]
+        first, group = self.param_groups[0], self.param_groups[-1]
         for name, start in (("d", group["d0"]), ("r", 0.0)):
-            given = first.get(name, start) if len(self.param_groups) > 1 else group.get(name, start)
-            group[name] = torch.as_tensor(given, dtype=torch.float32, device=device).clone()
+            group[name] = _number_on(group, first.get(name, start))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a saved state, with its estimate."""
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            for name in ("d", "r"):
+                group[name] = _number_on(group, group[name])
 
     def init_state(self, param: Tensor, grad: Tensor, name: str, group: dict[str, Any]) -> Tensor:
         """Return zeros, and of the first weights a copy."""
         return param.detach().clone() if name == "first" else super().init_state(param, grad, name, group)
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Take one step, then estimate d anew; parameters without a gradient stay as they are.
+    def begin_group(self, group: dict[str, Any]) -> None:
+        """Forget the sums of the last step."""
+        if group is self.param_groups[0]:
+            self._products: list[Tensor] = []
+            self._lengths: list[Tensor] = []
 
-        Args:
-            closure: computes the loss anew and runs backward, for a caller who wants the loss back.
-
-        Raises:
-            TypeError: if a gradient is sparse.
-        """
-        self._products, self._sums = [], []
-        loss = super().step(closure) if closure is not None else super().step()
+    def end_step(self) -> None:
+        """Estimate d anew."""
+        if not self._products:
+            return
         group = self.param_groups[0]
-        if self._sums:
-            device = group["d"].device
-            beta = math.sqrt(group["betas"][1])
-            gain = torch.stack([one.to(device) for one in self._products]).sum()
-            length = torch.stack([one.to(device) for one in self._sums]).sum()
-            r = beta * group["r"] + (1 - beta) * gain
-            grown = torch.minimum(group["d_coef"] * r / length, group["d"] * group["growth_rate"])
-            d = torch.where(length > 0, torch.maximum(group["d"], grown), group["d"])
-            for each in self.param_groups:
-                each["d"].copy_(d)
-                each["r"].copy_(r)
-        self._products, self._sums = [], []
-        return loss
+        d, r, beta = group["d"], group["r"], math.sqrt(group["betas"][1])
+        gain, length = (
+            torch.stack([one.to(d.device) for one in sums]).sum() for sums in (self._products, self._lengths)
+        )
+        r = beta * r + (1 - beta) * gain
+        grown = torch.minimum(group["d_coef"] * r / length, d * group["growth_rate"])
+        d = torch.where(length > 0, torch.maximum(d, grown), d)
+        for each in self.param_groups:
+            each["d"].copy_(d)
+            each["r"].copy_(r)
 
     def numbers(self, group: dict[str, Any], step: int, lr: Number) -> tuple[Number, ...]:
-        """Return the step along m, d, the weight of a gradient in s, and what the decay takes away."""
+        """Return the step along m, d, the weight of a gradient in the sums, and what the decay takes away."""
         beta1, beta2 = group["betas"]
         d = group["d"]
         correction = math.sqrt(1 - beta2**step) / (1 - beta1**step) if group["bias_correction"] else 1.0
         return lr * d * correction, d, lr * d * d, lr * d * group["weight_decay"]
 
-    def _update(self, bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
-        # The products look at the weights before the step.
-        first = bucket.states["first"]
-        sign = -1.0 if group["maximize"] else 1.0
-        products = [
-            torch.dot(grad.flatten().float(), (start - weight).flatten().float())
-            for grad, start, weight in zip(bucket.grads, first, bucket.params, strict=True)
-        ]
-        self._products.append(torch.stack(products).sum() * numbers[2] * sign)
-        super()._update(bucket, numbers, group)
-        self._sums.append(torch.stack([one.abs().sum().float() for one in bucket.states["s"]]).sum())
+    def update(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
+        """Update a bucket, and take down what the estimate needs of it before and after."""
+        factor = -numbers[2] if options["maximize"] else numbers[2]
+        for part in self.cut(bucket):
+            rows = [wide(row) for row in part.rows]
+            ways = torch._foreach_sub([row[5] for row in rows], [row[0] for row in rows])
+            products = [torch.dot(row[1].flatten(), way.flatten()) for row, way in zip(rows, ways, strict=True)]
+            self._products.append(_sum(products) * factor)
+            super().update(part, numbers, options)
+            sums = [row[4].float() if row[4].dtype in HALF else row[4] for row in part.rows]
+            self._lengths.append(_sum(list(torch._foreach_norm(sums, 1))))
 
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
         """Update one weight."""
-        m, v, s, _, (step, d, part, shrink), group = rest
-        beta1, beta2 = group["betas"]
-        beta = math.sqrt(beta2)
-        if group["maximize"]:
+        m, v, s, _, (step, d, part, lost), options = rest
+        beta1, beta2 = options["betas"]
+        beta = beta2**0.5
+        if options["maximize"]:
             grad = -grad
         scaled = grad * d
-        m.lerp_(scaled, 1 - beta1)
-        v.mul_(beta2).addcmul_(scaled, scaled, value=1 - beta2)
-        s.mul_(beta).add_(grad * part, alpha=1 - beta)
-        weight.sub_(weight * shrink)
-        weight.sub_(m / (v.sqrt() + d * group["eps"]) * step)
+        mix(m, scaled, 1 - beta1)
+        mix_squares(v, scaled, beta2)
+        s.copy_(s * beta + grad * ((1 - beta) * part))
+        shrink(weight, lost)
+        weight.sub_(m / (v.sqrt() + d * options["eps"]) * step)
 
     @staticmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], group: dict[str, Any]) -> None:
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket."""
-        step, d, part, shrink = numbers
-        beta1, beta2 = group["betas"]
-        beta = math.sqrt(beta2)
-        m, v, s, _ = bucket.states.values()
-        scaled = list(torch._foreach_mul(bucket.grads, d))
-        torch._foreach_lerp_(m, scaled, 1 - beta1)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, scaled, scaled, value=1 - beta2)
+        step, d, part, lost = numbers
+        beta1, beta2 = options["betas"]
+        beta = beta2**0.5
+        weights, grads, (m, v, s, _) = bucket.params, bucket.grads, bucket.states
+        scaled = list(torch._foreach_mul(grads, d))
         torch._foreach_mul_(s, beta)
-        add_scaled(s, bucket.grads, (1 - beta) * part)
+        add_scaled(s, grads, (1 - beta) * part)
+        if isinstance(d, float) and step:
+            # The same as AdamW, whose corrections cancel out of these numbers.
+            correction1, correction2 = 1 - beta1**bucket.step, math.sqrt(1 - beta2**bucket.step)
+            lr = step * correction1 / correction2
+            rows: list[Row] = list(zip(weights, scaled, m, v, strict=True))
+            adam = {**options, "eps": d * options["eps"] / correction2, "weight_decay": lost / lr}
+            adamw_several(Bucket(bucket.step, "", STATES, rows), (lr, correction1, correction2), adam)
+            return
+        torch._foreach_lerp_(m, scaled, 1 - beta1)
+        mix_all_squares(v, scaled, beta2)
         denominator = list(torch._foreach_sqrt(v))
-        torch._foreach_add_(denominator, d * group["eps"])
-        decay(bucket.params, shrink)
-        add_quotients(bucket.params, m, denominator, -step)
+        torch._foreach_add_(denominator, d * options["eps"])
+        shrink_all(weights, lost)
+        add_quotients(weights, m, denominator, -step)
+
+
+def _exact(tensor: Tensor) -> torch.dtype:
+    return torch.float32 if tensor.device.type == "mps" else torch.float64
+
+
+def _sum(values: list[Tensor]) -> Tensor:
+    """Add what is finite: a gradient that is not must not spoil the estimate for all other weights."""
+    exact = torch.stack(values).to(_exact(values[0]))
+    return torch.nan_to_num(exact, nan=0.0, posinf=0.0, neginf=0.0).sum()
+
+
+def _number_on(group: dict[str, Any], value: Any) -> Tensor:
+    like = group["params"][0] if group["params"] else torch.empty(0)
+    return torch.as_tensor(value, dtype=_exact(like), device=like.device).clone()
