@@ -28,7 +28,8 @@ def project(folder: str) -> dict[str, Any]:
 def points(folder: str) -> Iterator[tuple[str, str, str]]:
     for group, table in project(folder)["entry-points"].items():
         for name, value in table.items():
-            yield group, name, value
+            if group.startswith("hookloom."):
+                yield group, name, value
 
 
 POINTS = [(folder, *point) for folder in DISTRIBUTIONS for point in points(folder)]

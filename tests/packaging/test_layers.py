@@ -50,6 +50,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runner.registration", "runner.state"),
     ("runner",),
     ("plots",),
+    ("testing",),
     ("public", "cli"),
     ("run", "__main__"),
 )
@@ -63,6 +64,7 @@ OFFERED = {
     *("core.hooks.base", "core.hooks.define", "core.hooks.logger", "core.hooks.options", "core.hooks.protocol"),
     *("core.hooks.schedule", "core.hooks.steps", "core.hooks.best_score", "core.hooks.preflight", "core.seeding"),
     *("core.config.paramwise", "core.optim.constructor"),
+    "core.testing",
 }
 
 
@@ -188,6 +190,12 @@ def test_only_the_command_line_prints() -> None:
         if "cli" not in path.parts:
             calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
             assert not [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"], path
+
+
+def test_only_the_command_line_imports_the_conformance_kit() -> None:
+    for name, path in FILES.items():
+        if not name.startswith(("core.testing", "core.cli.conform")):
+            assert not {one for one in imports(path, within=True) if one.startswith("core.testing")}, name
 
 
 def test_nothing_of_core_names_a_plugin() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.cli.plugins import print_table
+from core.cli.table import print_table
 
 if TYPE_CHECKING:
     from core.config.schema import RunConfig

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from core.cli.options import add_config_options, add_plugin_options
-from core.cli.plugins import print_table
+from core.cli.table import print_table
 from core.plugins.switches import Switches, switched
 
 if TYPE_CHECKING:

@@ -1,14 +1,14 @@
-"""`hookloom plugins`: what is installed, what one component is, and what is wrong."""
+"""`hookloom plugins`: what is installed, what one component is, what is wrong, and what stands the conformance kit."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from core.cli import conform
+from core.cli.table import print_table
 from core.errors import EXIT_FAILED, HookloomError, MissingExtraError
 from core.plugins.catalog import Catalog, Offer, catalog
 from core.plugins.switches import current
@@ -41,6 +41,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     info.set_defaults(run_command=explain)
     doctor = actions.add_parser("doctor", help="import everything and report what is broken or in conflict")
     doctor.set_defaults(run_command=examine)
+    conform.add_action(actions)
 
 
 def list_components(options: argparse.Namespace) -> int:
@@ -155,21 +156,3 @@ def _not_found(name: str) -> HookloomError:
     from core.suggest import did_you_mean
 
     return HookloomError(f"no component named {name!r}{did_you_mean(name, [o.name for o in catalog().offers])}")
-
-
-def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows in columns: a table on a terminal, aligned plain text elsewhere."""
-    rows = list(rows)
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.table import Table
-
-        table = Table(*head, box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*map(escape, row))
-        Console().print(table)
-        return
-    widths = [max([len(head[i]), *(len(row[i]) for row in rows)]) for i in range(len(head))]
-    for row in (head, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
