@@ -5,16 +5,49 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hookloom_optim_extra.pytorch_optimizer.table import USABLE
+
+_ANY_BASIS = "eigenvectors of equal eigenvalues are any basis of their space, which rounding chooses"
+_NOT_OURS = "the library's own code behind an adapter; benchmarks/optim_conformance.py has its table"
 _OWN_VALUE = "its own options say where the curve begins and ends, not the optimizer's"
 
 
 def cases() -> dict[str, Mapping[str, Any]]:
     """Return the conformance cases of hookloom-optim-extra, for runs of 4 epochs of 5 iterations."""
-    return {**_optimizers(), **_lr_updaters(), **_momentum_updaters()}
+    return {**_optimizers(), **_library(), **_constructors(), **_lr_updaters(), **_momentum_updaters()}
 
 
 def _optimizers() -> dict[str, Mapping[str, Any]]:
-    return {"optimizers/Lion": {"state": 1}}
+    return {
+        "optimizers/Lion": {"state": 1},
+        "optimizers/LAMB": {"state": 2},
+        "optimizers/LARS": {"state": 1},
+        "optimizers/Adan": {"state": 4},
+        "optimizers/AdEMAMix": {"state": 3},
+        "optimizers/MARS": {"state": 3},
+        "optimizers/SOAP": {"exempt": dict.fromkeys(("float64", "float16", "bfloat16", "channels_last"), _ANY_BASIS)},
+        "optimizers/Prodigy": {"state": 4},
+        "optimizers/ScheduleFreeAdamW": {"state": 2},
+        "optimizers/ScheduleFreeSGD": {"state": 1},
+    }
+
+
+def _library() -> dict[str, Mapping[str, Any]]:
+    return {f"optimizers/pytorch_optimizer.{name}": {"exempt": {"*": _NOT_OURS}} for name in USABLE}
+
+
+def _constructors() -> dict[str, Mapping[str, Any]]:
+    layers = {"decay_rate": 0.8, "num_layers": 2, "layer_ids": {r"^backbone\.(\d)": 1}}
+    muon = {"type": "MuonAdamW", "lr": 0.01, "weight_decay": 0.01}
+    return {
+        "optimizer_builders/LayerDecayOptimizerConstructor": {"paramwise_cfg": layers},
+        "optimizer_builders/LearningRateDecayOptimizerConstructor": {"paramwise_cfg": layers},
+        "optimizer_builders/MuonConstructor": {"optimizer_cfg": muon},
+        "optimizer_builders/FreezeConstructor": {
+            "paramwise_cfg": {"freeze": [r"^neck\."]},
+            "exempt": {"model_untouched": "to freeze parameters is what it is for"},
+        },
+    }
 
 
 def _lr_updaters() -> dict[str, Mapping[str, Any]]:

@@ -63,8 +63,9 @@ def adamw_several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str
     beta1, beta2 = options["betas"][:2]
     weights, grads, (m, v, *_) = bucket.params, bucket.grads, bucket.states
     device = weights[0].device
-    # The kernel takes the numbers as they lie in memory.
-    if device.type in ("cpu", "cuda") and all(aligned(row[:4]) for row in bucket.rows):
+    # The kernel takes the numbers as they lie in memory; a compiler makes one pass of what follows by itself.
+    fits = device.type in ("cpu", "cuda") and all(aligned(row[:4]) for row in bucket.rows)
+    if fits and not torch.compiler.is_compiling():
         torch._fused_adamw_(
             weights,
             grads,

@@ -232,7 +232,7 @@ class ExtraOptimizer(Optimizer):
             key = (param.device, param.dtype, kind, names, step)
             bucket = found.get(key)
             if bucket is None:
-                bucket = found[key] = Bucket(step, kind, names)
+                bucket = found[key] = Bucket(step, kind, names, [])
             bucket.rows.append((param, grad, *(state[name] for name in names)))
         return list(found.values())
 

@@ -33,7 +33,7 @@ class Bucket:
     step: int
     kind: str
     names: tuple[str, ...]
-    rows: list[Row] = attrs.field(factory=list)
+    rows: list[Row]
 
     @property
     def params(self) -> list[Tensor]:

@@ -201,9 +201,11 @@ class Prodigy(ExtraOptimizer):
         torch._foreach_lerp_(m, scaled, 1 - beta1)
         mix_all_squares(v, scaled, beta2)
         denominator = list(torch._foreach_sqrt(v))
-        torch._foreach_add_(denominator, d * options["eps"])
+        # m / (sqrt(v) + d * eps) with both divided by d: a tensor cannot be added to a list without being read.
+        torch._foreach_div_(denominator, d)
+        torch._foreach_add_(denominator, options["eps"])
         shrink_all(weights, lost)
-        add_quotients(weights, m, denominator, -step)
+        add_quotients(weights, m, denominator, -step / d)
 
 
 def _exact(tensor: Tensor) -> torch.dtype:
