@@ -139,5 +139,5 @@ def storm(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what an iteration, a start and a check cost, side by side with bare torch."""
     install_all(session)
-    for script in ("loop_overhead.py", "cold_start.py", "preflight.py", "loading.py", "resume.py", "checkpoint.py"):
-        session.run("python", f"benchmarks/{script}", *session.posargs)
+    for name in ("loop_overhead", "cold_start", "config_load", "preflight", "loading", "resume", "checkpoint"):
+        session.run("python", f"benchmarks/{name}.py", *session.posargs)

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.data.python_random import current_state, put_back
-
 _BITS = 2**64 - 1
 
 
@@ -54,12 +52,12 @@ class Apart:
     def __enter__(self) -> None:
         # Handing numpy another generator takes a hundredth of the time of copying its state out and in.
         of_numpy = np.random.get_bit_generator()  # type: ignore[attr-defined]
-        self._theirs = current_state(), torch.default_generator.get_state(), of_numpy
+        self._theirs = random.getstate(), torch.default_generator.get_state(), of_numpy
         np.random.set_bit_generator(self._numpy)  # type: ignore[attr-defined]
 
     def __exit__(self, *_: object) -> None:
         of_python, of_torch, of_numpy = self._theirs
-        put_back(of_python)
+        random.setstate(of_python)
         torch.default_generator.set_state(of_torch)
         np.random.set_bit_generator(of_numpy)  # type: ignore[attr-defined]
 
@@ -82,9 +80,9 @@ class ApartGoingOn(Apart):
             seed_everything(mix(*self._seed))
         else:
             of_python, of_torch = self._ours
-            put_back(of_python)
+            random.setstate(of_python)
             torch.default_generator.set_state(of_torch)
 
     def __exit__(self, *_: object) -> None:
-        self._ours = current_state(), torch.default_generator.get_state()
+        self._ours = random.getstate(), torch.default_generator.get_state()
         super().__exit__()
