@@ -100,9 +100,9 @@ class Catalog:
 
     def of(self, registry: str) -> tuple[Offer, ...]:
         """Return the offers for one registry, in the order of the scan."""
-        return self._by_registry().get(registry, ())
+        return self._by_registry.get(registry, ())
 
-    @functools.cache  # noqa: B019 - the catalog lives as long as the process
+    @functools.cached_property
     def _by_registry(self) -> dict[str, tuple[Offer, ...]]:
         table: dict[str, list[Offer]] = {}
         for offer in self.offers:
