@@ -163,7 +163,7 @@ class Prodigy(ExtraOptimizer):
             self._products.append(_sum(products) * factor)
             super().update(part, numbers, options)
             sums = [row[4].float() if row[4].dtype in HALF else row[4] for row in part.rows]
-            self._lengths.append(_sum(list(torch._foreach_norm(sums, 1))))
+            self._lengths.append(_sum(_lengths(sums)))
 
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
@@ -210,6 +210,14 @@ class Prodigy(ExtraOptimizer):
 
 def _exact(tensor: Tensor) -> torch.dtype:
     return torch.float32 if tensor.device.type == "mps" else torch.float64
+
+
+def _lengths(tensors: list[Tensor]) -> list[Tensor]:
+    """Return the sums of absolute values."""
+    if tensors[0].device.type == "cpu":
+        # BLAS takes a fifth of the time of torch's 1-norm here.
+        return [torch.dot(one.flatten(), one.flatten().sign()) for one in tensors]
+    return list(torch._foreach_norm(tensors, 1))
 
 
 def _sum(values: list[Tensor]) -> Tensor:
