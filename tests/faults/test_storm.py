@@ -50,4 +50,4 @@ def test_killed_at_each_operation_of_a_save(a_job: Any, variant: str, keep: int,
     """Every open, write, fsync, rename, link and unlink."""
     behind = variant == "behind"
     job, fresh = a_job(keep=keep, runner=runner, more="async_save=True" if behind else "")
-    assert sweep(job, fresh, behind=behind, **({"links": False} if variant == "no links" else {})) > 15
+    assert sweep(job, fresh, behind=behind, **({"links": False} if variant == "no links" else {})) > 30

@@ -24,7 +24,8 @@ checkpoint_config = dict(interval=1)
 def runner_of(kind: type[torch.optim.Optimizer], folder: Path) -> Any:
     model = torch.nn.Linear(2, 1)
     model.train_step = lambda batch, optimizer: {"loss": model(batch).sum(), "num_samples": 1}  # type: ignore[assignment]
-    runner = EpochBasedRunner(model, optimizer=kind(model.parameters(), lr=0.1), max_epochs=1, work_dir=str(folder))
+    optimizer, logger = kind(model.parameters(), lr=0.1), logging.getLogger("of a test")
+    runner = EpochBasedRunner(model, optimizer=optimizer, max_epochs=1, work_dir=str(folder), logger=logger)
     runner.register_hook(OptimizerHook())
     return runner
 

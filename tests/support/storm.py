@@ -38,6 +38,7 @@ seed = 3
 """
 EPOCHS = "runner = dict(type='EpochBasedRunner', max_epochs=3)"  # of 4 iterations each
 ITERS = "runner = dict(type='IterBasedRunner', max_iters=12)"
+LAST = 12
 
 
 class Job:
@@ -131,7 +132,7 @@ class Job:
 
 
 def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if ".log" not in path.name and "best" not in path.name}
+    return {path.name for path in folder.iterdir() if ".log" not in path.name}
 
 
 def done_iterations(said: str) -> list[int]:
@@ -153,7 +154,9 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def sweep(job: Job, fresh: Callable[[], None], *, behind: bool = False, **faults: Any) -> int:
-    """Kill the job at each operation of its second checkpoint in turn; return how many there were.
+    """Kill the job at each operation of its second and its last checkpoint in turn; return how many there were.
+
+    After the second one more are to come; what is not done beside the last one nobody else would do.
 
     Args:
         job: the job.
@@ -162,9 +165,10 @@ def sweep(job: Job, fresh: Callable[[], None], *, behind: bool = False, **faults
         **faults: more of them.
     """
     steps, _ = job.measure()
-    first = next(place for place, step in enumerate(steps) if f"iter_{2 * INTERVAL}.pth" in step)
-    last = next(place for place, step in enumerate(steps) if f"iter_{3 * INTERVAL}.pth" in step)
-    for place in range(first + 1, last + 2):
+    second, third = (first_of(steps, f"iter_{number * INTERVAL}.pth") for number in (2, 3))
+    last = first_of(steps, f"iter_{LAST}.pth")
+    places = [*range(second, third + 1), *range(last, len(steps) + 1)]
+    for place in places:
         fresh()
         code, said = job.start(job.work_dir, {"kill_at": place, "torn": True, **faults})
         assert code == -9, (place, said[-3000:])
@@ -173,7 +177,12 @@ def sweep(job: Job, fresh: Callable[[], None], *, behind: bool = False, **faults
         assert code == 0, (place, said[-3000:])
         job.check_start(said, newest)
         job.check_end()
-    return last + 1 - first
+    return len(places)
+
+
+def first_of(steps: list[str], name: str) -> int:
+    """Return the number, from 1, of the first operation on a file."""
+    return 1 + next(place for place, step in enumerate(steps) if name in step)
 
 
 def storm(job: Job, fresh: Callable[[], None], kills: int, seed: int) -> dict[str, int]:

@@ -34,6 +34,7 @@ class BestWeightsHook(Hook):
     key_indicator: str | None = None
     best_score: int | float | None = None
     best_ckpt_path: str | None = None
+    _replaces: str | None = None  # the former file, while that which takes its place is being written
     _resumed: dict[str, Any] | None = None
     _settled: str | None = None
 
@@ -72,6 +73,8 @@ class BestWeightsHook(Hook):
             self._init_rule(self.rule, metric)
         if (metric, rule) == (self.key_indicator, self.rule):
             self.best_score, self.best_ckpt_path = saved["best_score"], saved["best_ckpt"]
+            if runner.rank == 0 and saved.get("replaces"):
+                self._finish(saved["replaces"], saved["best_ckpt"], runner.logger)
         elif saved["best_score"] is not None:
             runner.logger.info(
                 "save_best is %s (%s is better) now: the best %s so far, %g, does not count",
@@ -80,6 +83,12 @@ class BestWeightsHook(Hook):
                 metric,
                 saved["best_score"],
             )
+
+    def _finish(self, old: str, new: str, logger: logging.Logger) -> None:
+        """Remove what a run that was killed just after it had saved may not have come to."""
+        old, new = (os.path.join(str(self.out_dir), os.path.basename(path)) for path in (old, new))
+        if os.path.isfile(new) and os.path.isfile(old):
+            _remove(old, new, logger)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score so far, of which metric it is, and its file."""
@@ -90,6 +99,7 @@ class BestWeightsHook(Hook):
             "rule": self.rule,
             "best_score": self.best_score,
             "best_ckpt": self.best_ckpt_path,
+            **({} if self._replaces is None else {"replaces": self._replaces}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -120,7 +130,11 @@ class BestWeightsHook(Hook):
         if runner.rank != 0:
             return
         template = name.replace("{", "{{").replace("}", "}}")
-        runner.save_checkpoint(folder, filename_tmpl=template, create_symlink=False)
+        self._replaces = previous
+        try:
+            runner.save_checkpoint(folder, filename_tmpl=template, create_symlink=False)
+        finally:
+            self._replaces = None
         # Only then, since a crash in between must not leave the run without any.
         runner.writer.later(lambda: _remove(_found(previous, folder), os.path.join(folder, name), runner.logger))
         runner.logger.info("Now best checkpoint is saved as %s.", name)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import torch.distributed as dist
 
-from core.checkpoint import BackgroundWriter, Writer, check_file_client, check_savable, make_payload, remove_checkpoint
-from core.checkpoint.listing import interim_checkpoints, mark_interim
+from core.checkpoint import BackgroundWriter, Writer, check_file_client, check_savable, make_payload
 from core.distributed.together import on_first_process
 from core.errors import HookError
 from core.hooks.base import Hook
 from core.hooks.protocol import Runner
+from core.hooks.saved_file import SavedFile
 
 DISK = "HardDiskBackend"  # MMCV's name for it, which people search their logs for
 
@@ -46,7 +44,8 @@ class CheckpointHook(Hook):
     _settled: str | None = None
     _behind = False  # whether this hook has the runner write behind the training
     _unprepared = False
-    _saving: str | None = None  # the file that is being written, or that a resumed run goes on with
+    _saving: SavedFile | None = None  # that is being written
+    _resumed: SavedFile | None = None  # that a resumed run goes on with
 
     def __init__(
         self,
@@ -84,19 +83,19 @@ class CheckpointHook(Hook):
             self.out_dir = self._settled = settle_out_dir(self.out_dir, runner)
         folder = self.out_dir
         self.saved_at = self.saved_as = None
-        if self._saving is not None and runner.meta is not None:
-            runner.meta.setdefault("hook_msgs", {})["last_ckpt"] = self._saving
-            self._saving = None
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None and runner.meta is not None:
+            runner.meta.setdefault("hook_msgs", {})["last_ckpt"] = resumed.path
         check_savable(runner.model, runner.optimizer if self.save_optimizer else None, runner.meta)
         if runner.rank == 0 and self.async_save and not runner.writer.in_background:
             runner.writer = BackgroundWriter(runner.writer)
             self._behind = self._unprepared = True
-        on_first(runner, lambda: runner.writer.settle(folder))
+        on_first(runner, lambda: self._settle(runner, folder, resumed))
         runner.logger.info("Checkpoints will be saved to %s by %s.", folder, DISK)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the name of the file that this hook is saving: the one before it is the last in its own meta."""
-        return {} if self._saving is None else {"last_ckpt": self._saving}
+        """Return which file this hook is saving: the one before it is the last in its own meta."""
+        return {} if self._saving is None else self._saving.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the resumed file for the last one, when the run begins.
@@ -104,7 +103,7 @@ class CheckpointHook(Hook):
         Args:
             state: as `state_dict` returned it.
         """
-        self._saving = state.get("last_ckpt")
+        self._resumed = SavedFile.from_state(state)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Save, if checkpoints go by epochs and one is due."""
@@ -183,42 +182,27 @@ class CheckpointHook(Hook):
         runner.collect_generators()
         folder = str(self.out_dir)
         path = os.path.join(folder, template.format(number))
-        iteration = runner.completed_iters
+        saved = SavedFile(path, number, template, runner.completed_iters, interim)
 
         def save() -> None:
             arguments = {**self.args, "filename_tmpl": template}
             runner.save_checkpoint(folder, save_optimizer=self.save_optimizer, **arguments)
-            if interim:
-                runner.writer.later(lambda: mark_interim(path))
-            if self.max_keep_ckpts > 0:
-                # The oldest go last: however the run ends, a whole one is there.
-                runner.writer.later(lambda: prune(interim_checkpoints(Path(folder), iteration), runner.logger))
-                if not interim:
-                    runner.writer.later(lambda: prune(self._too_old(Path(folder), number, template), runner.logger))
+            runner.writer.later(lambda: saved.delete_older(self.max_keep_ckpts, self.interval, runner.logger))
 
-        self._saving = path
+        self._saving = saved
         try:
             on_first(runner, save)
         finally:
             self._saving = None
-        self.saved_at, self.saved_as = iteration, path
+        self.saved_at, self.saved_as = saved.iteration, path
         if runner.rank == 0 and runner.meta is not None:
             runner.meta.setdefault("hook_msgs", {})["last_ckpt"] = path
 
-    def _too_old(self, folder: Path, number: int, template: str) -> Iterator[Path]:
-        """Walk back in steps of the interval, up to the first gap."""
-        step = max(self.interval, 1)
-        for old in range(number - self.max_keep_ckpts * step, 0, -step):
-            path = folder / template.format(old)
-            if not path.is_file() or path.name == template.format(number):
-                break
-            yield path
-
-
-def prune(paths: Iterable[Path], logger: logging.Logger) -> None:
-    """Delete checkpoints and their entries in the list."""
-    for path in paths:
-        remove_checkpoint(path, logger)
+    def _settle(self, runner: Runner, folder: str, resumed: SavedFile | None) -> None:
+        runner.writer.settle(folder)
+        if resumed is not None:
+            link = bool(self.args.get("create_symlink", True))
+            resumed.finish(folder, self.max_keep_ckpts, self.interval, runner.logger, link=link)
 
 
 def on_first(runner: Runner, action: Callable[[], object]) -> None:
