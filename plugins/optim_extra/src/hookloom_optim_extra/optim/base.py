@@ -16,6 +16,7 @@ from core.errors import HookloomError, OptionError
 from hookloom_optim_extra.optim.bucket import Bucket, Row, parts
 from hookloom_optim_extra.optim.compiled import as_tensors, compiled, pays
 from hookloom_optim_extra.optim.options import Options
+from hookloom_optim_extra.optim.plan import Plan
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 Number = float | Tensor
@@ -51,11 +52,13 @@ class ExtraOptimizer(Optimizer):
     elementwise: ClassVar[bool] = True
 
     def __init__(self, params: Params, **options: Any) -> None:
+        self._plans: dict[int, Plan] = {}  # by the place of the group
         super().__init__(params, options)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over a state, also one that was saved before an option was there."""
         super().__setstate__(state)
+        self._plans = {}
         for group in self.param_groups:
             for name in _names(self.options):
                 group.setdefault(name, self.defaults[name])
@@ -110,13 +113,15 @@ class ExtraOptimizer(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for param in chain.from_iterable(group["params"] for group in self.param_groups):
-            if param.grad is not None and param.grad.layout != torch.strided:
-                name, layout = type(self).__name__, param.grad.layout
-                raise SparseGradientError(f"{name} takes no sparse gradients, got one of layout {layout}")
-        for group in self.param_groups:
+        stepped = [[param for param in group["params"] if param.grad is not None] for group in self.param_groups]
+        gradients = [[param.grad for param in params] for params in stepped]
+        sparse = {grad.layout for grads in gradients for grad in grads} - {torch.strided}
+        if sparse:
+            name = type(self).__name__
+            raise SparseGradientError(f"{name} takes no sparse gradients, got one of layout {sparse.pop()}")
+        for place, (group, params, grads) in enumerate(zip(self.param_groups, stepped, gradients, strict=True)):
             self.begin_group(group)
-            for bucket in self._buckets(group):
+            for bucket in self._buckets(place, group, params, grads):
                 weight = bucket.rows[0][0]
                 numbers = self.numbers(group, bucket.step, _rate(group["lr"], weight))
                 numbers = tuple(_at(one, weight) for one in numbers)
@@ -216,25 +221,19 @@ class ExtraOptimizer(Optimizer):
             torch.autograd.graph.increment_version(row[0])
         return bucket.with_rows(rest)
 
-    def _buckets(self, group: dict[str, Any]) -> list[Bucket]:
-        found: dict[tuple[Any, ...], Bucket] = {}
-        for param in group["params"]:
-            grad = param.grad
-            if grad is None:
-                continue
-            kind = self.kind(param, group)
-            state = self.state[param]
-            names = self.state_names(kind, param)
-            for name in names:
-                if name not in state:
-                    state[name] = self.init_state(param, grad, name, group)
-            step = state["step"] = int(state.get("step", 0)) + 1
-            key = (param.device, param.dtype, kind, names, step)
-            bucket = found.get(key)
-            if bucket is None:
-                bucket = found[key] = Bucket(step, kind, names, [])
-            bucket.rows.append((param, grad, *(state[name] for name in names)))
-        return list(found.values())
+    def _buckets(self, place: int, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> list[Bucket]:
+        """Count a step of weights that have a gradient, and return their buckets."""
+        states = [self.state[param] for param in params]
+        same_kind = type(self).kind is ExtraOptimizer.kind
+        kinds = [""] * len(params) if same_kind else [self.kind(param, group) for param in params]
+        plan = self._plans.get(place)
+        if plan is None or not plan.fits(params, kinds, states):
+            for param, grad, kind, state in zip(params, grads, kinds, states, strict=True):
+                for name in self.state_names(kind, param):
+                    if name not in state:
+                        state[name] = self.init_state(param, grad, name, group)
+            plan = self._plans[place] = Plan.make(params, kinds, states, self.state_names)
+        return plan.step(grads)
 
 
 def wide(row: Row) -> Row:
