@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
 from hookloom_optim_extra.optim.bucket import Bucket
-from hookloom_optim_extra.optim.lists import add_quotients, denominators, mix, mix_all_squares, mix_squares
+from hookloom_optim_extra.optim.lists import add_quotients, denominators, mix, mix_all_squares, mix_squares, operand
 from hookloom_optim_extra.optim.options import Options, fractions, number
 
 
@@ -126,4 +126,4 @@ class Adan(ExtraOptimizer):
         add_quotients(weights, m, denominator, -step_m)
         add_quotients(weights, v, denominator, -step_v)
         if options["weight_decay"]:
-            torch._foreach_div_(weights, shrink)
+            torch._foreach_div_(weights, operand(weights, shrink))

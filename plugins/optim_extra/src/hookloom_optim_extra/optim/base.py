@@ -149,6 +149,9 @@ class ExtraOptimizer(Optimizer):
     def begin_group(self, group: dict[str, Any]) -> None:
         """Do what a group needs once before its weights are updated; nothing by default."""
 
+    def note(self, found: Any) -> None:
+        """Take what `single` or `several` has returned; nothing by default."""
+
     def end_step(self) -> None:
         """Do what is left when all weights are updated; nothing by default."""
 
@@ -164,8 +167,8 @@ class ExtraOptimizer(Optimizer):
 
     @staticmethod
     @abstractmethod
-    def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
-        """Update one weight: the formula as it reads.
+    def single(weight: Tensor, grad: Tensor, *rest: Any) -> Any:
+        """Update one weight: the formula as it reads; what it returns goes to `note`.
 
         It must not ask whether a number has some value: compiled, all of them are tensors.
 
@@ -177,7 +180,7 @@ class ExtraOptimizer(Optimizer):
 
     @staticmethod
     @abstractmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> Any:
         """Update all weights of a bucket in a handful of calls; its gradients are negated already for `maximize`."""
 
     def update(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
@@ -187,7 +190,7 @@ class ExtraOptimizer(Optimizer):
         elif options["foreach"] is False:
             for row in bucket.rows:
                 one = wide(row)
-                self.single(*one, numbers, options)
+                self.note(self.single(*one, numbers, options))
                 put_back(row, one)
             return
         for part in self.cut(bucket):
@@ -196,7 +199,7 @@ class ExtraOptimizer(Optimizer):
             if options["maximize"]:
                 negated = torch._foreach_neg([row[1] for row in rows])
                 rows = [(row[0], grad, *row[2:]) for row, grad in zip(rows, negated, strict=True)]
-            self.several(part.with_rows(rows), numbers, options)
+            self.note(self.several(part.with_rows(rows), numbers, options))
             if half:
                 for row, one in zip(part.rows, rows, strict=True):
                     put_back(row, one)
@@ -216,7 +219,7 @@ class ExtraOptimizer(Optimizer):
                 rest.append(row)
                 continue
             widened = wide(one)
-            formula(*widened, numbers, fixed)
+            self.note(formula(*widened, numbers, fixed))
             put_back(one, widened)
             torch.autograd.graph.increment_version(row[0])
         return bucket.with_rows(rest)

@@ -11,7 +11,7 @@ from torch import Tensor
 from core.errors import OptionError
 from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
 from hookloom_optim_extra.optim.bucket import Bucket, parts
-from hookloom_optim_extra.optim.lists import add_scaled, norms
+from hookloom_optim_extra.optim.lists import add_scaled, norms, operand
 from hookloom_optim_extra.optim.options import Options, flag, number
 
 
@@ -118,7 +118,7 @@ class LARS(ExtraOptimizer):
     @staticmethod
     def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket."""
-        ratios: list[Any] = []
+        ratios: list[Tensor] = []
         if bucket.kind == "layer":
             lengths, slopes = norms(bucket.params), norms(bucket.grads)
             scales = torch.where(
@@ -126,18 +126,18 @@ class LARS(ExtraOptimizer):
                 options["trust_coefficient"] * lengths / (slopes + options["weight_decay"] * lengths),
                 1.0,
             )
-            ratios = scales.tolist() if scales.device.type == "cpu" else list(scales.unbind())
+            ratios = list(scales.unbind())
         # Several weights are one part here, and all parts of a large one have its ratio.
         for part in parts(bucket, divide=True):
             _move(part, ratios, numbers[0], options)
 
 
-def _move(bucket: Bucket, ratios: list[Any], lr: Number, options: dict[str, Any]) -> None:
+def _move(bucket: Bucket, ratios: list[Tensor], lr: Number, options: dict[str, Any]) -> None:
     weights, grads, (velocity,) = bucket.params, bucket.grads, bucket.states
     if ratios:
         grads = list(torch._foreach_add(grads, weights, alpha=options["weight_decay"]))
         torch._foreach_mul_(grads, ratios)
-    torch._foreach_mul_(velocity, options["momentum"])
+    torch._foreach_mul_(velocity, operand(velocity, options["momentum"]))
     torch._foreach_add_(velocity, grads, alpha=1 - options["dampening"])
     steps = velocity
     if options["nesterov"]:

@@ -41,6 +41,17 @@ def shrink(weight: Tensor, part: Number) -> None:
         weight.add_(weight, alpha=-part)
 
 
+def operand(tensors: list[Tensor], number: Number) -> Number:
+    """Return a number in the form in which lists of tensors are multiplied and divided by it fastest.
+
+    On a CPU each tensor of a list takes a plain number for itself, which costs more than the multiplication of a
+    small one.
+    """
+    if isinstance(number, Tensor) or tensors[0].device.type != "cpu":
+        return number
+    return torch.tensor(number, dtype=tensors[0].dtype)
+
+
 def mix_all(targets: list[Tensor], ends: list[Tensor], part: Number) -> None:
     """Move each tensor towards its end by a part of the way, in place."""
     if isinstance(part, Tensor):
@@ -51,15 +62,15 @@ def mix_all(targets: list[Tensor], ends: list[Tensor], part: Number) -> None:
 
 def mix_all_squares(targets: list[Tensor], tensors: list[Tensor], beta: float) -> None:
     """Average squares: `target = beta * target + (1 - beta) * tensor^2` for each, in place."""
-    torch._foreach_mul_(targets, beta)
+    torch._foreach_mul_(targets, operand(targets, beta))
     torch._foreach_addcmul_(targets, tensors, tensors, value=1 - beta)
 
 
 def denominators(squares: list[Tensor], correction: Number, eps: float) -> list[Tensor]:
     """Return `sqrt(squares) / correction + eps` of each."""
     found = list(torch._foreach_sqrt(squares))
-    torch._foreach_div_(found, correction)
-    torch._foreach_add_(found, eps)
+    torch._foreach_div_(found, operand(found, correction))
+    torch._foreach_add_(found, operand(found, eps))
     return found
 
 

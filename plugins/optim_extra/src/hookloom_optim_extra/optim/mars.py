@@ -11,7 +11,7 @@ from torch import Tensor
 from hookloom_optim_extra.optim.adamw import STATES, adamw_numbers, adamw_several, adamw_single
 from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
 from hookloom_optim_extra.optim.bucket import Bucket, parts
-from hookloom_optim_extra.optim.lists import joined, norms
+from hookloom_optim_extra.optim.lists import joined, norms, operand
 from hookloom_optim_extra.optim.options import Options, fractions, number
 
 
@@ -111,7 +111,7 @@ class MARS(ExtraOptimizer):
         reduced = list(map(torch.empty_like, bucket.params))
         cut = list(parts(bucket.with_state("reduced", reduced), divide=True))
         length = joined([_reduce(part, options) for part in cut]).clamp(min=1.0)
-        lengths = length.tolist() if length.device.type == "cpu" else list(length.unbind())
+        lengths = list(length.unbind())
         for part in cut:
             torch._foreach_div_(part.states[-1], lengths)
             rows = [(row[0], row[-1], *row[2:]) for row in part.rows]
@@ -124,6 +124,6 @@ def _reduce(bucket: Bucket, options: dict[str, Any]) -> Tensor:
     torch._foreach_copy_(reduced, grads)
     torch._foreach_sub_(reduced, last)
     torch._foreach_copy_(last, grads)
-    torch._foreach_mul_(reduced, options["gamma"] * beta1 / (1 - beta1))
+    torch._foreach_mul_(reduced, operand(reduced, options["gamma"] * beta1 / (1 - beta1)))
     torch._foreach_add_(reduced, grads)
     return norms(reduced)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hookloom_optim_extra.optim.adamw import STATES, adamw_several
-from hookloom_optim_extra.optim.base import HALF, ExtraOptimizer, Number, Params, wide
+from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
 from hookloom_optim_extra.optim.bucket import Bucket, Row
 from hookloom_optim_extra.optim.lists import (
     add_quotients,
@@ -18,6 +18,7 @@ from hookloom_optim_extra.optim.lists import (
     mix,
     mix_all_squares,
     mix_squares,
+    operand,
     shrink,
     shrink_all,
 )
@@ -127,18 +128,21 @@ class Prodigy(ExtraOptimizer):
     def begin_group(self, group: dict[str, Any]) -> None:
         """Forget the sums of the last step."""
         if group is self.param_groups[0]:
-            self._products: list[Tensor] = []
+            self._gains: list[Tensor] = []
             self._lengths: list[Tensor] = []
+
+    def note(self, found: tuple[Tensor, Tensor]) -> None:
+        """Keep what weights contribute to the estimate."""
+        self._gains.append(found[0])
+        self._lengths.append(found[1])
 
     def end_step(self) -> None:
         """Estimate d anew."""
-        if not self._products:
+        if not self._gains:
             return
         group = self.param_groups[0]
         d, r, beta = group["d"], group["r"], math.sqrt(group["betas"][1])
-        gain, length = (
-            torch.stack([one.to(d.device) for one in sums]).sum() for sums in (self._products, self._lengths)
-        )
+        gain, length = (_sum(values, d) for values in (self._gains, self._lengths))
         r = beta * r + (1 - beta) * gain
         grown = torch.minimum(group["d_coef"] * r / length, d * group["growth_rate"])
         d = torch.where(length > 0, torch.maximum(d, grown), d)
@@ -153,76 +157,74 @@ class Prodigy(ExtraOptimizer):
         correction = math.sqrt(1 - beta2**step) / (1 - beta1**step) if group["bias_correction"] else 1.0
         return lr * d * correction, d, lr * d * d, lr * d * group["weight_decay"]
 
-    def update(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
-        """Update a bucket, and take down what the estimate needs of it before and after."""
-        factor = -numbers[2] if options["maximize"] else numbers[2]
-        for part in self.cut(bucket):
-            rows = [wide(row) for row in part.rows]
-            ways = torch._foreach_sub([row[5] for row in rows], [row[0] for row in rows])
-            products = [torch.dot(row[1].flatten(), way.flatten()) for row, way in zip(rows, ways, strict=True)]
-            self._products.append(_sum(products) * factor)
-            super().update(part, numbers, options)
-            sums = [row[4].float() if row[4].dtype in HALF else row[4] for row in part.rows]
-            self._lengths.append(_sum(_lengths(sums)))
-
     @staticmethod
-    def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
-        """Update one weight."""
-        m, v, s, _, (step, d, part, lost), options = rest
+    def single(weight: Tensor, grad: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+        """Update one weight, and return what it contributes to the two sums of the estimate."""
+        m, v, s, first, (step, d, part, lost), options = rest
         beta1, beta2 = options["betas"]
         beta = beta2**0.5
         if options["maximize"]:
             grad = -grad
+        gain = (grad * (first - weight)).sum().to(_exact(weight)) * part
         scaled = grad * d
         mix(m, scaled, 1 - beta1)
         mix_squares(v, scaled, beta2)
         s.copy_(s * beta + grad * ((1 - beta) * part))
         shrink(weight, lost)
         weight.sub_(m / (v.sqrt() + d * options["eps"]) * step)
+        return gain, s.abs().sum()
 
     @staticmethod
-    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
-        """Update all weights of a bucket."""
-        step, d, part, lost = numbers
-        beta1, beta2 = options["betas"]
-        beta = beta2**0.5
-        weights, grads, (m, v, s, _) = bucket.params, bucket.grads, bucket.states
-        scaled = list(torch._foreach_mul(grads, d))
-        torch._foreach_mul_(s, beta)
-        add_scaled(s, grads, (1 - beta) * part)
-        if isinstance(d, float) and step:
-            # The same as AdamW, whose corrections cancel out of these numbers.
-            correction1, correction2 = 1 - beta1**bucket.step, math.sqrt(1 - beta2**bucket.step)
-            lr = step * correction1 / correction2
-            rows: list[Row] = list(zip(weights, scaled, m, v, strict=True))
-            adam = {**options, "eps": d * options["eps"] / correction2, "weight_decay": lost / lr}
-            adamw_several(Bucket(bucket.step, "", STATES, rows), (lr, correction1, correction2), adam)
-            return
-        torch._foreach_lerp_(m, scaled, 1 - beta1)
-        mix_all_squares(v, scaled, beta2)
-        denominator = list(torch._foreach_sqrt(v))
-        # m / (sqrt(v) + d * eps) with both divided by d: a tensor cannot be added to a list without being read.
-        torch._foreach_div_(denominator, d)
-        torch._foreach_add_(denominator, options["eps"])
-        shrink_all(weights, lost)
-        add_quotients(weights, m, denominator, -step / d)
+    def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """Update all weights of a bucket, and return what they contribute to the two sums of the estimate."""
+        part = numbers[2]
+        ways = torch._foreach_sub(bucket.states[-1], bucket.params)
+        gains = torch.stack([torch.dot(a.flatten(), b.flatten()) for a, b in zip(bucket.grads, ways, strict=True)])
+        _move(bucket, numbers, options)
+        return gains.to(_exact(gains)) * part, _lengths(bucket.states[2])
+
+
+def _move(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
+    step, d, part, lost = numbers
+    beta1, beta2 = options["betas"]
+    beta = beta2**0.5
+    weights, grads, (m, v, s, _) = bucket.params, bucket.grads, bucket.states
+    scaled = list(torch._foreach_mul(grads, operand(grads, d)))
+    torch._foreach_mul_(s, operand(s, beta))
+    add_scaled(s, grads, (1 - beta) * part)
+    if isinstance(d, float) and step:
+        # The same as AdamW, whose corrections cancel out of these numbers.
+        correction1, correction2 = 1 - beta1**bucket.step, math.sqrt(1 - beta2**bucket.step)
+        lr = step * correction1 / correction2
+        rows: list[Row] = list(zip(weights, scaled, m, v, strict=True))
+        adam = {**options, "eps": d * options["eps"] / correction2, "weight_decay": lost / lr}
+        adamw_several(Bucket(bucket.step, "", STATES, rows), (lr, correction1, correction2), adam)
+        return
+    torch._foreach_lerp_(m, scaled, 1 - beta1)
+    mix_all_squares(v, scaled, beta2)
+    denominator = list(torch._foreach_sqrt(v))
+    # m / (sqrt(v) + d * eps) with both divided by d: a tensor cannot be added to a list without being read.
+    torch._foreach_div_(denominator, operand(denominator, d))
+    torch._foreach_add_(denominator, operand(denominator, options["eps"]))
+    shrink_all(weights, lost)
+    add_quotients(weights, m, denominator, -step / d)
 
 
 def _exact(tensor: Tensor) -> torch.dtype:
     return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
-def _lengths(tensors: list[Tensor]) -> list[Tensor]:
+def _lengths(tensors: list[Tensor]) -> Tensor:
     """Return the sums of absolute values."""
     if tensors[0].device.type == "cpu":
         # BLAS takes a fifth of the time of torch's 1-norm here.
-        return [torch.dot(one.flatten(), one.flatten().sign()) for one in tensors]
-    return list(torch._foreach_norm(tensors, 1))
+        return torch.stack([torch.dot(one.flatten(), one.flatten().sign()) for one in tensors])
+    return torch.stack(torch._foreach_norm(tensors, 1))
 
 
-def _sum(values: list[Tensor]) -> Tensor:
+def _sum(values: list[Tensor], like: Tensor) -> Tensor:
     """Add what is finite: a gradient that is not must not spoil the estimate for all other weights."""
-    exact = torch.stack(values).to(_exact(values[0]))
+    exact = torch.cat([one.reshape(-1).to(like) for one in values])
     return torch.nan_to_num(exact, nan=0.0, posinf=0.0, neginf=0.0).sum()
 
 
