@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
 from hookloom_optim_extra.optim.bucket import Bucket
-from hookloom_optim_extra.optim.lists import add_quotients, denominators, mix, mix_all_squares, mix_squares, operand
+from hookloom_optim_extra.optim.lists import add_quotients, mix, mix_all_squares, mix_squares, operand
 from hookloom_optim_extra.optim.options import Options, fractions, number
 
 
@@ -85,19 +85,20 @@ class Adan(ExtraOptimizer):
         return -grad if group["maximize"] else grad.clone()
 
     def numbers(self, group: dict[str, Any], step: int, lr: Number) -> tuple[Number, ...]:
-        """Return the steps along m and v, the correction of sqrt(n), and what the decay divides by."""
-        corrections = [1 - beta**step for beta in group["betas"]]
+        """Return the steps along m and v and eps, all with the correction of sqrt(n), and what the decay divides by."""
+        first, second, third = (1 - beta**step for beta in group["betas"])
+        root = math.sqrt(third)
         return (
-            lr / corrections[0],
-            lr * group["betas"][1] / corrections[1],
-            math.sqrt(corrections[2]),
+            lr * (root / first),
+            lr * (root * group["betas"][1] / second),
+            root * group["eps"],
             1 + lr * group["weight_decay"],
         )
 
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> None:
         """Update one weight."""
-        m, v, n, last, (step_m, step_v, correction, shrink), options = rest
+        m, v, n, last, (step_m, step_v, eps, shrink), options = rest
         beta1, beta2, beta3 = options["betas"]
         if options["maximize"]:
             grad = -grad
@@ -105,7 +106,7 @@ class Adan(ExtraOptimizer):
         mix(m, grad, 1 - beta1)
         mix(v, difference, 1 - beta2)
         mix_squares(n, grad + beta2 * difference, beta3)
-        denominator = n.sqrt() / correction + options["eps"]
+        denominator = n.sqrt() + eps
         weight.sub_(m / denominator * step_m)
         weight.sub_(v / denominator * step_v)
         weight.div_(shrink)
@@ -114,7 +115,7 @@ class Adan(ExtraOptimizer):
     @staticmethod
     def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update all weights of a bucket."""
-        step_m, step_v, correction, shrink = numbers
+        step_m, step_v, eps, shrink = numbers
         beta1, beta2, beta3 = options["betas"]
         weights, grads, (m, v, n, last) = bucket.params, bucket.grads, bucket.states
         differences = list(torch._foreach_sub(grads, last))
@@ -122,7 +123,8 @@ class Adan(ExtraOptimizer):
         torch._foreach_lerp_(m, grads, 1 - beta1)
         torch._foreach_lerp_(v, differences, 1 - beta2)
         mix_all_squares(n, list(torch._foreach_add(grads, differences, alpha=beta2)), beta3)
-        denominator = denominators(n, correction, options["eps"])
+        denominator = list(torch._foreach_sqrt(n))
+        torch._foreach_add_(denominator, operand(denominator, eps))
         add_quotients(weights, m, denominator, -step_m)
         add_quotients(weights, v, denominator, -step_v)
         if options["weight_decay"]:

@@ -73,10 +73,13 @@ def parts(bucket: Bucket, divide: bool) -> Iterator[Bucket]:
     if not bucket.rows:
         return
     limit = ON_DEVICE if bucket.rows[0][0].device.type != "cpu" else PER_THREAD * torch.get_num_threads()
+    sizes = [row[0].numel() for row in bucket.rows]
+    if sum(sizes) <= limit:
+        yield bucket
+        return
     rows: list[Row] = []
     size = 0
-    for row in bucket.rows:
-        count = row[0].numel()
+    for row, count in zip(bucket.rows, sizes, strict=True):
         if size and size + count > limit:
             yield bucket.with_rows(rows)
             rows, size = [], 0
