@@ -61,6 +61,22 @@ def test_every_formula_is_one_graph_for_all_numbers_and_shapes(name: str, monkey
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
 
 
+def test_weights_go_in_portions_whatever_their_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = CompileCounter()
+    compile = torch.compile
+    monkeypatch.setattr(
+        torch, "compile", lambda f, dynamic: compile(f, dynamic=dynamic, fullgraph=True, backend=counter)
+    )
+    # Which of eight are of one size differs from portion to portion.
+    shapes = [(50, 50)] * 8 + [(50, 50), (60, 50)] * 4 + [(40 + place, 60) for place in range(8)] + [(70, 70)] * 3
+    assert len(shapes) % compiled.TOGETHER == 3
+    steps: list[dict[str, Any]] = [{}, {"lr": 0.01}]
+    found = end("Lion", steps, shapes=shapes, compile=True)
+    assert counter.frame_count == 2  # for a portion and for one weight
+    for a, b in zip(found, end("Lion", steps, shapes=shapes), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")
 @pytest.mark.parametrize("name", ["Lion", "LAMB"])

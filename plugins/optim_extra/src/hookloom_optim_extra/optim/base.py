@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from core.errors import HookloomError, OptionError
 from hookloom_optim_extra.optim.bucket import Bucket, Row, parts
-from hookloom_optim_extra.optim.compiled import as_tensors, compiled, pays
+from hookloom_optim_extra.optim.compiled import as_tensors, compiled, pays, portions
 from hookloom_optim_extra.optim.options import Options
 from hookloom_optim_extra.optim.plan import Plan
 
@@ -211,17 +211,21 @@ class ExtraOptimizer(Optimizer):
     def _compiled(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> Bucket:
         """Update what compiled code pays for and return the rest."""
         rest: list[Row] = []
-        formula = compiled(type(self).single)
-        numbers, fixed = as_tensors(numbers), as_tensors({**options, "lr": None})
+        chosen: list[Row] = []
         for row in bucket.rows:
             one = pays(row)
             if one is None:
                 rest.append(row)
-                continue
-            widened = wide(one)
-            self.note(formula(*widened, numbers, fixed))
-            put_back(one, widened)
-            torch.autograd.graph.increment_version(row[0])
+            else:
+                chosen.append(one)
+                torch.autograd.graph.increment_version(row[0])
+        numbers, fixed = as_tensors(numbers), as_tensors({**options, "lr": None})
+        for portion in portions(chosen):
+            widened = tuple(map(wide, portion))
+            for found in compiled(type(self).single, len(portion))(widened, numbers, fixed):
+                self.note(found)
+            for one, updated in zip(portion, widened, strict=True):
+                put_back(one, updated)
         return bucket.with_rows(rest)
 
     def _buckets(self, place: int, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> list[Bucket]:
