@@ -32,7 +32,7 @@ class _Lot:
     columns: tuple[list[Tensor], ...]
 
 
-@attrs.frozen
+@attrs.define
 class Plan:
     """How the weights of a group were put into buckets at the last step.
 
