@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.runner.arguments import check_run
 from core.runner.epoch_place import EpochPlace
 from core.runner.loader import check_not_empty
 
@@ -91,7 +92,7 @@ class EpochBasedRunner(EpochPlace):
             self._max_epochs = max_epochs
         if self._max_epochs is None:
             raise ValueError("max_epochs must be given, to the runner or to run()")
-        self._check_run(data_loaders, workflow)
+        check_run(self, data_loaders, workflow)
         for (mode, _), loader in zip(workflow, data_loaders, strict=True):
             check_not_empty(loader)
             if mode == "train" and self._max_iters is None:

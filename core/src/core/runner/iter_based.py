@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from core.runner.arguments import check_run
 from core.runner.iter_loader import IterLoader
 from core.runner.iter_place import IterPlace
 from core.runner.loader import check_not_empty
@@ -87,7 +88,7 @@ class IterBasedRunner(IterPlace):
             self._max_iters = max_iters
         if self._max_iters is None:
             raise ValueError("max_iters must be given, to the runner or to run()")
-        self._check_run(data_loaders, workflow)
+        check_run(self, data_loaders, workflow)
         for loader in data_loaders:
             check_not_empty(loader)
         loaders = self._loaders = [IterLoader(loader) for loader in data_loaders]
