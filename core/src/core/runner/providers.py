@@ -45,6 +45,21 @@ def check_providers(runner: Any, checkpoint: str, saved: Mapping[str, Any], *, o
             )
 
 
+def is_as_recorded(saved: Mapping[str, Any], name: str, optimizer: Any) -> bool:
+    """Tell whether an optimizer is of the very distribution and version that a checkpoint records.
+
+    Args:
+        saved: our part of the checkpoint.
+        name: of the optimizer among several; empty for one alone.
+        optimizer: that shall go on.
+    """
+    recorded = (saved.get("providers") or {}).get(state.optimizer_key(name))
+    if recorded is None:
+        return False
+    before, now = _parsed(recorded), provider_of(state.library_class(type(optimizer)))
+    return normal_name(before.distribution) == normal_name(now.distribution) and _public(before) == _public(now)
+
+
 def _parsed(text: str) -> Provider:
     distribution, _, version = text.partition(" ")
     return Provider(distribution, version)

@@ -10,7 +10,7 @@ from core.runner import state
 from core.runner.gathered import GatheredGenerators
 from core.runner.going_back import GoingBack
 from core.runner.place import Place
-from core.runner.providers import check_providers
+from core.runner.providers import check_providers, is_as_recorded
 from core.runner.resume_table import OptimizerChoice, groups_of, is_schedule, resume_table
 from core.suggest import did_you_mean
 
@@ -79,7 +79,7 @@ class Resuming(GoingBack):
         saved = loaded.get("hookloom") or {}
         if takes:
             check_providers(self, checkpoint, saved, other_provider=other_provider)
-            self._resume_optimizer(checkpoint, taken, saved.get("groups") or {})
+            self._resume_optimizer(checkpoint, taken, loaded)
         if schedule == "follow_config":
             state.reschedule(optimizers, options)
         several = taken if isinstance(self.optimizer, dict) else {"": taken}
@@ -111,15 +111,16 @@ class Resuming(GoingBack):
         self._epoch = saved.get("epoch", meta["epoch"])
         self._iter = saved.get("iter", meta["iter"])
 
-    def _resume_optimizer(self, checkpoint: str, saved: Any, names: Mapping[str, Any]) -> None:
+    def _resume_optimizer(self, checkpoint: str, saved: Any, loaded: Mapping[str, Any]) -> None:
         if saved is None:
             raise CheckpointError(f"{checkpoint}: holds no optimizer state; pass resume_optimizer=False")
+        ours, model = loaded.get("hookloom") or {}, state.model_of(self)
+        names = ours.get("groups") or {}
         try:
-            if isinstance(self.optimizer, dict):
-                for name, optimizer in self.optimizer.items():
-                    state.restore_optimizer(optimizer, saved[name], names.get(name), state.model_of(self))
-            elif self.optimizer is not None:
-                state.restore_optimizer(self.optimizer, saved, names.get(""), state.model_of(self))
+            for name, optimizer in state.optimizers_of(self).items():
+                weights = loaded.get("state_dict") if is_as_recorded(ours, name, optimizer) else None
+                one = saved[name] if isinstance(self.optimizer, dict) else saved
+                state.restore_optimizer(optimizer, one, names.get(name), model, weights)
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"{checkpoint}: the optimizer state does not fit: {error}") from error
 

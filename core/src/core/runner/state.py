@@ -19,6 +19,7 @@ from core.hooks.describe import described
 from core.hooks.manager import HookManager
 from core.hooks.schedule import SCHEDULED
 from core.optim.regroup import Names, names_of, regrouped
+from core.optim.uncast import uncast
 from core.seeding import restore_rng_state, seed_all
 
 
@@ -164,7 +165,13 @@ def reschedule(optimizers: Mapping[str, torch.optim.Optimizer], options: Mapping
                     group.pop(key, None)
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, were: Names | None, model: torch.nn.Module) -> None:
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer,
+    saved: Any,
+    were: Names | None,
+    model: torch.nn.Module,
+    weights: Mapping[str, Any] | None = None,
+) -> None:
     """Hand an optimizer its saved state.
 
     Args:
@@ -172,6 +179,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, were: Names 
         saved: its state.
         were: the names of the parameters in each of the saved groups; None if they are not recorded.
         model: whose parameters they are.
+        weights: by name, as they were saved with the state by the very version of the optimizer that goes on with
+            it; None if another one did, whose state may have to be cast.
 
     Raises:
         ValueError: if it is the state of another optimizer; torch would take its options over as they are
@@ -180,12 +189,15 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, were: Names 
     wanted = set(optimizer.param_groups[0])
     other = f"it is the state of another optimizer than {type(optimizer).__name__}"
     try:
-        optimizer.load_state_dict(regrouped(saved, were, optimizer, model))
+        fitted = regrouped(saved, were, optimizer, model)
+        optimizer.load_state_dict(fitted)
     except KeyError as error:
         raise ValueError(f"{other}: it lacks {error}") from error
     lacks = sorted(wanted - set(optimizer.param_groups[0]))
     if lacks:
         raise ValueError(f"{other}: its groups lack {', '.join(lacks)}")
+    if weights is not None:
+        uncast(optimizer, fitted, weights, names_of(optimizer, model))
 
 
 def apply_rng(saved: Mapping[str, Any], rank: int) -> None:
