@@ -40,7 +40,10 @@ def grad_scaler(s: OptimizerSubject) -> None:
 def compile(s: OptimizerSubject) -> None:
     """`torch.compile(optimizer.step)` does what the step itself does."""
     offered(not s.has("needs_closure"), "a closure is not compiled (needs_closure)")
-    usual, params = s.result(), s.weights()
+    # Each shape is traced anew; one matrix and one vector are what formulas tell apart.
+    shapes = () if s.has("needs_split") else ((4, 3), (5,))
+    usual, params = s.weights(*shapes), s.weights(*shapes)
+    s.trained(usual)
     optimizer = s.build(params)
     # Tracing is what an optimizer can get in the way of; what a backend makes of the graph is torch's affair.
     step = torch.compile(optimizer.step, backend="aot_eager")
