@@ -83,8 +83,8 @@ def registered(own_components: None) -> None:
         ),
         (
             "constructor='MuonConstructor', paramwise_cfg=dict(exclude=['head'])",
-            "optimizer.paramwise_cfg: SGD takes matrices alone: 'rest' must name the optimizer of all other "
-            "parameters, such as dict(type='AdamW', lr=3e-4)",
+            "optimizer.paramwise_cfg: SGD gets the matrices alone, since its groups have no option 'muon': 'rest' must "
+            "name the optimizer of all other parameters, such as dict(type='AdamW', lr=3e-4)",
         ),
         (
             "constructor='MuonConstructor', paramwise_cfg=dict(rest=dict(type='AdamW', beta=(0.9, 0.99)))",

@@ -84,6 +84,15 @@ def test_a_schedule_for_one_that_owns_its_own_is_refused_before_the_run(policy: 
         runner.run([[torch.ones(1, 2)]], [("train", 1)])
 
 
+def test_of_several_only_those_that_object_are_named() -> None:
+    model = nn.Linear(2, 1)
+    optimizers = {"a": torch.optim.SGD([model.weight], lr=0.1), "b": Free([model.bias], lr=0.1)}
+    runner = EpochBasedRunner(model, optimizer=optimizers, max_epochs=1)
+    runner.register_lr_hook({"policy": "step", "step": 1})
+    with pytest.raises(OptionError, match=r"^Free owns its schedule"):
+        runner.run([[torch.ones(1, 2)]], [("train", 1)])
+
+
 def test_flags_are_read_once_and_not_in_every_iteration() -> None:
     class Counting(type(torch.optim.SGD)):  # type: ignore[misc]
         reads = 0

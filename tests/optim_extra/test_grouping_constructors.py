@@ -128,13 +128,18 @@ def test_muon_and_adamw_of_torch_in_a_dictionary() -> None:
         (
             "Muon",
             {},
-            "Muon takes matrices alone: 'rest' must name the optimizer of all other parameters, such as "
-            "dict(type='AdamW', lr=3e-4)",
+            "paramwise_cfg: Muon gets the matrices alone, since its groups have no option 'muon': 'rest' must name the "
+            "optimizer of all other parameters, such as dict(type='AdamW', lr=3e-4)",
         ),
         (
             MUON_ADAMW,
             {"rest": {"type": "AdamW"}},
-            f"{MUON_ADAMW} trains all parameters: options of its groups go here, without a type",
+            f"paramwise_cfg.rest: {MUON_ADAMW} trains all parameters: options of its groups go here, without a type",
+        ),
+        (
+            MUON_ADAMW,
+            {"rest": {"weight_dcay": 0.0}},
+            "paramwise_cfg.rest.weight_dcay: unknown key; did you mean 'weight_decay'?",
         ),
         (
             "Muon",

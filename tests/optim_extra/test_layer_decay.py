@@ -220,9 +220,26 @@ def test_without_weight_decay_matrices_keep_the_optimizers_own() -> None:
     assert [group["weight_decay"] for group in groups] == [0.01, 0.0, 0.01, 0.0, 0.01, 0.01, 0.0, 0.01]
 
 
-def test_more_layers_than_are_named_are_warned_of() -> None:
-    with pytest.warns(UserWarning, match=r"layers.11.ffn.weight is in layer 12 although num_layers is 10: .* with 2"):
-        numbers(model_of("BEiT", VIT), {"num_layers": 10, "decay_rate": 0.5})
+@pytest.mark.parametrize(
+    ("paramwise", "said"),
+    [
+        (
+            {"num_layers": 10},
+            "backbone.layers.11.ffn.weight is in layer 12 although num_layers is 10 and layers are 0 to 11: its lr is "
+            "multiplied with 2",
+        ),
+        (
+            {"layer_ids": {"head": -2, r"layers\.(\d+)": -3}},
+            "backbone.layers.0.attn.weight is in layer -3 although num_layers is 8 and layers are 0 to 9: its lr is "
+            "multiplied with 0.000244141, and 4 more are in such layers",
+        ),
+    ],
+)
+def test_layers_outside_of_the_model_are_warned_of_once(
+    paramwise: Any, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    numbers(model_of("BEiT", VIT), {"decay_rate": 0.5, **paramwise})
+    assert caplog.messages == [said]
 
 
 @pytest.mark.parametrize(

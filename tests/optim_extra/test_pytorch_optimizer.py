@@ -189,6 +189,10 @@ def test_names() -> None:
         assert str(caught.value) == (
             f"no optimizer named {name!r}; did you mean 'pytorch_optimizer.Kron' (hookloom-optim-extra 0.1.0)?"
         )
+    for name, meant in (("lion", "Lion"), ("Lamb", "LAMB")):
+        with pytest.raises(UnknownComponentError, match=f"did you mean '{meant}' .* or 'pytorch_optimizer.") as caught:
+            OPTIMIZERS.resolve(name)
+        assert caught.value.meant == meant
     with pytest.raises(UnknownComponentError) as caught:
         OPTIMIZERS.resolve("pytorch_optimizer.Krom")
     assert caught.value.meant == "pytorch_optimizer.Kron"
@@ -262,6 +266,12 @@ def test_a_run_saves_what_is_resumed_to_the_bit(name: str, tmp_path: Path) -> No
     rest, resumed = run(str(tmp_path / "epoch_1.pth"))
     assert all(torch.equal(a, b) for a, b in zip(rows[2:], rest, strict=True))
     assert equal(whole, resumed)
+
+
+def test_options_that_the_library_refuses_are_an_error_of_ours() -> None:
+    with pytest.raises(OptionError) as caught:
+        OPTIMIZERS.get("pytorch_optimizer.Lion")([torch.nn.Parameter(torch.ones(2))], lr=-1.0)  # type: ignore[misc]
+    assert str(caught.value) == "pytorch_optimizer.Lion: learning rate must be positive. (-1.0 > 0)"
 
 
 def test_a_config_is_checked_against_the_librarys_signature(checked_job: Callable[..., str]) -> None:

@@ -10,7 +10,8 @@ import pytest
 import small
 import torch
 
-from core import OPTIMIZER_BUILDERS, ConfigError, DefaultOptimizerConstructor, train
+from core import OPTIMIZER_BUILDERS, OPTIMIZERS, ConfigError, DefaultOptimizerConstructor, train
+from core.cli.main import main
 
 CONFIG = """\
 model = dict(type='small.Net')
@@ -134,3 +135,45 @@ def test_strict_ends_before_the_first_iteration(tmp_path: Path, monkeypatch: pyt
         train("net.py", work_dir="work", strict=True)
     assert [problem.severity for problem in caught.value.problems] == ["error"]
     assert not list((tmp_path / "work").glob("*.pth"))
+
+
+class Fussy(torch.optim.SGD):
+    """An optimizer of the user's own, with a bug."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=float("a"))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        ("dict(type='AdamW', lr=-1.0)", "optimizer: Invalid learning rate: -1.0"),
+        (
+            "dict(type='SGD', lr=0.1, constructor='FreezeConstructor', paramwise_cfg=dict(freeze=['.']))",
+            "optimizer: paramwise_cfg.freeze leaves no parameter of Net to train",
+        ),
+        (
+            "dict(firts=dict(type='SGD', lr=0.1))",
+            "optimizer: firts: Net has no sub-module of that name; did you mean 'first'?",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [("run", "--work-dir", "work"), ("plot", "lr")])
+def test_options_that_an_optimizer_refuses_have_a_place(
+    optimizer: str, said: str, command: tuple[str, ...], tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = re.sub(r"optimizer = dict\(.*?\)\n", f"optimizer = {optimizer}\n", CONFIG, flags=re.DOTALL)
+    (tmp_path / "net.py").write_text(text.format(**FIXED))
+    assert main([*command, "net.py"]) == 2
+    assert f"net.py: 1 problem\n  net.py:3   {said}\n" in capsys.readouterr().err
+
+
+def test_a_bug_of_the_users_own_optimizer_keeps_its_traceback(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = re.sub(r"optimizer = dict\(.*?\)\n", "optimizer = dict(type='Fussy')\n", CONFIG, flags=re.DOTALL)
+    (tmp_path / "net.py").write_text(text.format(**FIXED))
+    monkeypatch.setattr(OPTIMIZERS, "_local", dict(OPTIMIZERS._local))
+    OPTIMIZERS.register_module(module=Fussy)
+    assert main(["run", "net.py", "--work-dir", "work"]) == 1
+    assert "could not convert string to float: 'a'" in capsys.readouterr().err

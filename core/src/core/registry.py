@@ -278,7 +278,8 @@ class Registry:
         known |= {component.name: str(component.provider) for component in self._local.values()}
         for component_name, brings in missing.items():
             known.setdefault(component_name, f"{brings}, not installed: {how_to_install(brings)}")
-        ends = [one for one in known if one.casefold().endswith(f".{name}".casefold())]
+        ends = [one for one in known if one.casefold() == name.casefold()]
+        ends += [one for one in known if one.casefold().endswith(f".{name}".casefold())]
         begins = [one for one in known if len(name) > 2 and one.casefold().startswith(name.casefold())]
         begins.sort(key=lambda one: (not known[one].startswith(CORE), one.casefold()))
         # Who writes the beginning of a name has more likely left off its end than misspelt a shorter one.

@@ -62,7 +62,7 @@ def plot_lr(options: argparse.Namespace) -> int:
         name = os.path.basename(options.config)
         wanted = PlotOptions(name, options.iters_per_epoch, options.world_size, options.x, options.each)
         with switched(of_config(config)):
-            chart = schedule_chart(config, wanted)
+            chart = schedule_chart(config, wanted, loaded)
     return show(chart, options.out)
 
 

@@ -1,8 +1,9 @@
-"""What only the built model and loaders tell of a config: rules that match nothing, lengths in iterations."""
+"""What only building tells of a config: rules that match nothing, lengths in iterations, options that are refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -12,6 +13,7 @@ from core.config.crosschecks import cross_check
 from core.config.paramwise import declared_by, unmatched
 from core.config.report import Report
 from core.config.sections.context import Context
+from core.errors import ConfigError, OptionError
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +48,36 @@ def check_built(
         cross_check(timed, Context(loaded.data, report, Components(report)))
     before = {problem.text() for problem in known}
     return [problem for problem in report.sorted() if problem.text() not in before]
+
+
+@contextmanager
+def placing(config: RunConfig, loaded: Loaded) -> Iterator[None]:
+    """Give what an optimizer or its constructor says of its options, within a block that builds it, its place.
+
+    Args:
+        config: the checked config.
+        loaded: the config as it was read.
+
+    Raises:
+        ConfigError: in place of that error; a `ValueError` of a module of the user's, which may be wrong in any way,
+            stays as it is.
+    """
+    try:
+        yield
+    except ValueError as error:
+        section = config.optimizer
+        if section is None:
+            raise
+        recipes = list(section.recipe.values()) if isinstance(section.recipe, dict) else [section.recipe]
+        if not isinstance(error, OptionError) and not all(one.component.provider.version for one in recipes):
+            raise
+        path = recipes[0].path[:1]
+        report = Report(evolve(loaded, findings=()))
+        report.error(path, str(error).removeprefix(f"{path[0]}."))
+        found = ConfigError(report.sorted(), loaded.filename)
+        for note in getattr(error, "__notes__", ()):
+            found.add_note(note)
+        raise found from error
 
 
 def _custom_keys(config: RunConfig, report: Report, model: torch.nn.Module) -> None:

@@ -6,11 +6,13 @@ import inspect
 import logging
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
 from attrs import frozen
 
+from core.config.built_checks import placing
 from core.data.dataset import build_dataset
 from core.hooks.points import implementation
 from core.hooks.schedule import ScheduleHook
@@ -23,6 +25,7 @@ from core.runner.assemble import Assembly
 from core.runner.hook_plan import planned_hooks
 
 if TYPE_CHECKING:
+    from core.config.loader import Loaded
     from core.config.recipe import Recipe
     from core.config.schema import RunConfig
 
@@ -46,7 +49,7 @@ class PlotOptions:
     each: bool = False
 
 
-def schedule_chart(config: RunConfig, options: PlotOptions) -> Chart:
+def schedule_chart(config: RunConfig, options: PlotOptions, loaded: Loaded | None = None) -> Chart:
     """Draw what a config's schedule does to every distinct parameter group.
 
     The model is built, since the groups are made of its parameters, but not initialised: weights that
@@ -55,6 +58,7 @@ def schedule_chart(config: RunConfig, options: PlotOptions) -> Chart:
     Args:
         config: the checked config.
         options: how.
+        loaded: the config as it was read, for the place of an option that the optimizer refuses.
 
     Raises:
         PlotError: if there is no optimizer, or the length of an epoch cannot be told.
@@ -64,7 +68,7 @@ def schedule_chart(config: RunConfig, options: PlotOptions) -> Chart:
     notes = _Notes()
     parts = Assembly(config, torch.device("cpu"), 0, notes.logger, options.world_size)
     try:
-        built = _built(parts, config)
+        built = _built(parts, config, loaded)
         groups = described(built)  # as they are before the updaters set anything
         per_epoch = _epoch(parts, config, options, notes)
         updaters = list(_updaters(config, notes))
@@ -87,12 +91,13 @@ class _Notes(logging.Handler):
         self.said.append(record.getMessage())
 
 
-def _built(parts: Assembly, config: RunConfig) -> Built:
+def _built(parts: Assembly, config: RunConfig, loaded: Loaded | None) -> Built:
     """Build the model and its optimizer or optimizers."""
     model = config.model.build() if config.model is not None else None
     if not isinstance(model, torch.nn.Module):
         raise PlotError(f"the model is a {type(model).__name__}, no torch.nn.Module")
-    return build(model, parts.optimizer_section() or {})
+    with nullcontext() if loaded is None else placing(config, loaded):
+        return build(model, parts.optimizer_section() or {})
 
 
 def _epoch(parts: Assembly, config: RunConfig, options: PlotOptions, notes: _Notes) -> int:

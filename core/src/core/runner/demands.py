@@ -8,7 +8,7 @@ from core.errors import OptionError
 from core.hooks.optimizer import OptimizerHook, can_give_closure
 from core.lr.base import LrUpdaterHook
 from core.lr.fixed import FixedLrUpdaterHook
-from core.optim.capabilities import Capabilities, optimizer_flags
+from core.optim.capabilities import Capabilities, capabilities_of, optimizer_flags
 
 
 def check_demands(runner: Any) -> Capabilities:
@@ -20,18 +20,17 @@ def check_demands(runner: Any) -> Capabilities:
             no sense.
     """
     flags = optimizer_flags(runner.optimizer)
-    name = _names(runner.optimizer)
     for hook in runner.hooks:
         if (
             flags.owns_schedule
             and isinstance(hook, LrUpdaterHook)
             and changes_lr(type(hook), getattr(hook, "warmup", None))
         ):
-            raise OptionError(clash(name, type(hook).__name__))
+            raise OptionError(clash(_names(runner.optimizer, "owns_schedule"), type(hook).__name__))
         if flags.needs_closure and isinstance(hook, OptimizerHook) and not can_give_closure(type(hook)):
-            raise OptionError(no_closure(name, type(hook)))
+            raise OptionError(no_closure(_names(runner.optimizer, "needs_closure"), type(hook)))
         if flags.has_modes and getattr(hook, "exchanges_weights", False):
-            raise OptionError(two_averages(name, type(hook).__name__))
+            raise OptionError(two_averages(_names(runner.optimizer, "has_modes"), type(hook).__name__))
     return flags
 
 
@@ -66,6 +65,7 @@ def two_averages(optimizer: str, hook: str) -> str:
     return f"{optimizer} has weights of its own for evaluation, which {hook} would exchange: leave one of them out"
 
 
-def _names(optimizer: Any) -> str:
-    several = optimizer.values() if isinstance(optimizer, dict) else [optimizer]
-    return " and ".join(dict.fromkeys(type(one).__name__ for one in several))
+def _names(optimizer: Any, flag: str) -> str:
+    """Name those of the optimizers that have a flag."""
+    kinds = dict.fromkeys(map(type, optimizer.values() if isinstance(optimizer, dict) else [optimizer]))
+    return " and ".join(kind.__name__ for kind in kinds if getattr(capabilities_of(kind), flag))

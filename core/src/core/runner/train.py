@@ -190,7 +190,8 @@ class _Run:
         first: Any = getattr(loaders[0], "dataset", None)
         if not hasattr(model, "CLASSES") and hasattr(first, "CLASSES"):
             model.CLASSES = first.CLASSES
-        optimizer = parts.optimizer(model)
+        with self._placing():
+            optimizer = parts.optimizer(model)
         meta = {
             "env_info": environment(),
             "config": self._config_text(),
@@ -211,6 +212,11 @@ class _Run:
             runner.autocast = torch.autocast(parts.device.type, dtype)
         parts.register_hooks(runner, validate=self.options.validate)
         return runner, loaders
+
+    def _placing(self) -> contextlib.AbstractContextManager[None]:
+        from core.config.built_checks import placing
+
+        return placing(self.config, self.loaded)
 
     def _check_built(self, model: torch.nn.Module, loaders: list[Any], known: list[Problem]) -> list[Problem]:
         """Return the warnings that only what is built gives rise to.

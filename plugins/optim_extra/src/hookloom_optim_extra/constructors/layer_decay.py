@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -92,6 +92,7 @@ class LayerDecayOptimizerConstructor(DeclaredConstructor):
         self.decay_rate: float = next(rate for rate in given if rate is not None)
         self.prefix = ""
         self.backbone = Backbone("vit", (), 0)
+        self._outside: list[tuple[str, int, float]] = []  # parameters whose layer there cannot be
 
     @classmethod
     def preflight(
@@ -142,6 +143,19 @@ class LayerDecayOptimizerConstructor(DeclaredConstructor):
         count = self.options.num_layers or count_of(kind, stages, by_stage=self._by_stage)
         self.backbone = Backbone(kind, stages, count)
 
+    def groups_of(self, model: nn.Module) -> list[dict[str, Any]]:
+        """Return the parameter groups of a model, and warn of layers that there cannot be."""
+        self._outside.clear()
+        groups = super().groups_of(model)
+        if self._outside:
+            name, number, scale = self._outside[0]
+            more = f", and {len(self._outside) - 1} more are in such layers" if len(self._outside) > 1 else ""
+            logging.getLogger("core").warning(
+                "%s is in layer %d although num_layers is %d and layers are 0 to %d: its lr is multiplied with %g%s",
+                *(name, number, self.backbone.num_layers, self.backbone.last, scale, more),
+            )
+        return groups
+
     @property
     def _by_stage(self) -> bool:
         return self.options.decay_type == "stage_wise"
@@ -165,12 +179,8 @@ class LayerDecayOptimizerConstructor(DeclaredConstructor):
         number, rule = self._layer(name)
         last = self.backbone.last
         scale = self.decay_rate ** (last - number)
-        if number > last:
-            warnings.warn(
-                f"{name} is in layer {number} although num_layers is {self.backbone.num_layers}: its lr is "
-                f"multiplied with {scale:g}",
-                stacklevel=2,
-            )
+        if not 0 <= number <= last:
+            self._outside.append((name, number, scale))
         extra = next((one for one in self.options.no_decay if pattern(one, name)), None)
         # The names are those that 1.x looks for: whole ones, which stand in a model that is a backbone itself.
         bare = parameter.ndim == 1 or name.endswith(".bias") or name in ("pos_embed", "cls_token")

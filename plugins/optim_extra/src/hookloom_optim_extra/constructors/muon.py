@@ -13,6 +13,7 @@ from torch import nn
 from core import OPTIMIZERS, OptionError, build_from_cfg
 from core.config.paramwise import COMPONENT, NAMES, CommonOptions, pattern
 from core.optim.constructor import DeclaredConstructor, Setting, is_flat
+from core.suggest import did_you_mean
 
 EMBEDDINGS = r"(^|[._])(\w*embed(ding)?s?|tokens?|\w+_token|wte|wpe|\w*relative_position_bias_table)([._]|$)"
 HEADS = r"(^|\.)(\w*heads?|classifier|cls|fc_(cls|reg|out)|logits|conv_seg|output_proj(ection)?)\.|^fc\."
@@ -63,7 +64,7 @@ class MuonConstructor(DeclaredConstructor):
 
     def __init__(self, optimizer_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None) -> None:
         super().__init__(optimizer_cfg, paramwise_cfg)
-        problems = [said for _, said in self.preflight(self.optimizer_cfg, self.paramwise_cfg)]
+        problems = [f"{'.'.join(at)}: {said}" for at, said in self.preflight(self.optimizer_cfg, self.paramwise_cfg)]
         if problems:
             raise OptionError("; ".join(problems))
         self._is_one = _takes_both(self.optimizer_cfg)
@@ -86,14 +87,20 @@ class MuonConstructor(DeclaredConstructor):
         if not one and not named:
             yield (
                 ("paramwise_cfg",),
-                f"{optimizer_cfg['type']} takes matrices alone: 'rest' must name the optimizer of all other "
-                "parameters, such as dict(type='AdamW', lr=3e-4)",
+                f"{optimizer_cfg['type']} gets the matrices alone, since its groups have no option 'muon': 'rest' must "
+                "name the optimizer of all other parameters, such as dict(type='AdamW', lr=3e-4)",
             )
         if one and named:
             yield (
                 ("paramwise_cfg", "rest"),
                 f"{optimizer_cfg['type']} trains all parameters: options of its groups go here, without a type",
             )
+        elif one and isinstance(rest, Mapping):  # torch takes any key of a group, and nobody would read this one
+            known = [key for key in _parameters(optimizer_cfg) if key not in ("params", "muon")]
+            for key in rest:
+                if key not in known:
+                    near = did_you_mean(str(key), known) or f"; {optimizer_cfg['type']} takes {', '.join(known)}"
+                    yield ("paramwise_cfg", "rest", str(key)), f"unknown key{near}"
 
     def setting(self, name: str, parameter: nn.Parameter, module: nn.Module) -> Setting:
         """Return whether a parameter is Muon's."""
@@ -148,7 +155,11 @@ class MuonConstructor(DeclaredConstructor):
 
 def _takes_both(optimizer_cfg: Mapping[str, Any]) -> bool:
     """Tell whether an optimizer has groups of both kinds."""
-    return "muon" in inspect.signature(OPTIMIZERS.resolve(optimizer_cfg["type"]).target).parameters
+    return "muon" in _parameters(optimizer_cfg)
+
+
+def _parameters(optimizer_cfg: Mapping[str, Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(OPTIMIZERS.resolve(optimizer_cfg["type"]).target).parameters
 
 
 def _without_mark(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,13 @@ def adapted(name: str) -> type[torch.optim.Optimizer]:
                 known = [one for one in signature.parameters if one not in ("self", "params")]
                 raise OptionError(f"pytorch_optimizer.{name} takes no {key!r}{did_you_mean(key, known)}")
         self.protect_grad = options.pop("protect_grad", False)
-        _make(cls, entry, self, list(params), options)
+        try:
+            _make(cls, entry, self, list(params), options)
+        except Exception as error:
+            # The library has exceptions of its own for options, which derive from nothing.
+            if type(error).__module__ != "pytorch_optimizer.base.exception":
+                raise
+            raise OptionError(f"pytorch_optimizer.{name}: {error}") from error
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
     body = {
