@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,36 @@ def test_another_distribution_is_refused_unless_asked_for(
     with caplog.at_level(logging.WARNING):
         runner.resume(path, other_provider=True)
     assert "SGD of hookloom-other 1.2, and the run's is SGD of torch" in caplog.text
+
+
+def test_another_class_is_refused_unless_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The states of AdamW and RAdam have the same keys, and the runs would never notice."""
+    first = runner_of(torch.optim.AdamW, tmp_path)
+    first.run([[torch.ones(1, 2)]], [("train", 1)])
+    path = first.save_checkpoint(str(tmp_path))
+    other = runner_of(torch.optim.RAdam, tmp_path)
+    torchs = re.escape(f"of torch {torch.__version__}")
+    with pytest.raises(CheckpointError, match=f"is AdamW {torchs}, and the run's is RAdam {torchs}: its state may"):
+        other.resume(path)
+    other.resume(path, resume_optimizer=False)
+    assert not other.optimizer.state
+    with caplog.at_level(logging.WARNING):
+        other.resume(path, other_provider=True)
+    assert "and the run's is RAdam of torch" in caplog.text
+    assert len(other.optimizer.state) == 2
+
+
+@pytest.mark.parametrize(
+    ("saved_by", "said"), [("Lion", "betas must be three numbers"), ("Prodigy", "its groups lack")]
+)
+def test_options_of_another_class_are_refused_even_if_asked_for(saved_by: str, said: str, tmp_path: Path) -> None:
+    extra = pytest.importorskip("hookloom_optim_extra")
+    first = runner_of(getattr(extra, saved_by), tmp_path)
+    first.run([[torch.ones(1, 2)]], [("train", 1)])
+    path = first.save_checkpoint(str(tmp_path))
+    kind = extra.Adan if saved_by == "Lion" else torch.optim.NAdam
+    with pytest.raises(CheckpointError, match=f"the optimizer state does not fit: .*{said}"):
+        runner_of(kind, tmp_path).resume(path, other_provider=True)
 
 
 @pytest.mark.parametrize(

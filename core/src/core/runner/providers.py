@@ -1,4 +1,4 @@
-"""Whether the optimizer that goes on with a checkpoint comes from where the checkpoint's came from."""
+"""Whether the optimizer that goes on with a checkpoint is the one that the checkpoint's was."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from core.runner import state
 
 
 def check_providers(runner: Any, checkpoint: str, saved: Mapping[str, Any], *, other_provider: bool) -> None:
-    """Refuse the state of another distribution's optimizer, and warn of another version's.
+    """Refuse the state of another optimizer, also of one of that name, and warn of another version's.
 
-    A name, such as `Lion`, says little of what a state means: two distributions may keep other things under it.
+    Neither a name, such as `Lion`, nor the keys of a state say much of what it means.
 
     Args:
         runner: with the optimizers that shall go on.
@@ -22,18 +22,19 @@ def check_providers(runner: Any, checkpoint: str, saved: Mapping[str, Any], *, o
         other_provider: whether the user asked for it.
 
     Raises:
-        CheckpointError: if an optimizer came from another distribution, unless that is asked for.
+        CheckpointError: if an optimizer was of another class or distribution, unless that is asked for.
     """
     recorded = saved.get("providers") or {}
-    classes = (saved.get("options") or {}).get("optimizers") or {}
+    classes = _classes(saved)
     for name, optimizer in state.optimizers_of(runner).items():
         key = state.optimizer_key(name)
         if key not in recorded:
             continue
         before, now = _parsed(recorded[key]), provider_of(state.library_class(type(optimizer)))
-        was, is_now = f"{classes.get(name, '')} of {before}".strip(), f"{type(optimizer).__name__} of {now}"
-        said = f"the checkpoint's {key} is {was}, and the run's is {is_now}"
-        if normal_name(before.distribution) == normal_name(now.distribution):
+        kind = type(optimizer).__name__
+        kind_before = classes.get(name, kind)
+        said = f"the checkpoint's {key} is {kind_before} of {before}, and the run's is {kind} of {now}"
+        if normal_name(before.distribution) == normal_name(now.distribution) and kind_before == kind:
             if _public(before) != _public(now):
                 runner.logger.warning("resuming: %s: another version may keep its state otherwise", said)
         elif other_provider or not (before.version or now.version):  # a user's own module may well be renamed
@@ -46,7 +47,7 @@ def check_providers(runner: Any, checkpoint: str, saved: Mapping[str, Any], *, o
 
 
 def is_as_recorded(saved: Mapping[str, Any], name: str, optimizer: Any) -> bool:
-    """Tell whether an optimizer is of the very distribution and version that a checkpoint records.
+    """Tell whether an optimizer is of the very class, distribution and version that a checkpoint records.
 
     Args:
         saved: our part of the checkpoint.
@@ -54,10 +55,16 @@ def is_as_recorded(saved: Mapping[str, Any], name: str, optimizer: Any) -> bool:
         optimizer: that shall go on.
     """
     recorded = (saved.get("providers") or {}).get(state.optimizer_key(name))
-    if recorded is None:
+    kind = type(optimizer).__name__
+    if recorded is None or _classes(saved).get(name, kind) != kind:
         return False
     before, now = _parsed(recorded), provider_of(state.library_class(type(optimizer)))
     return normal_name(before.distribution) == normal_name(now.distribution) and _public(before) == _public(now)
+
+
+def _classes(saved: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the class of each optimizer by its name, as far as a checkpoint tells."""
+    return (saved.get("options") or {}).get("optimizers") or {}
 
 
 def _parsed(text: str) -> Provider:

@@ -53,11 +53,11 @@ class Resuming(GoingBack):
             strict: whether weights that do not fit the model whole are an error.
             schedule: `keep` begins the LR and momentum policies with the checkpoint's base values, as MMCV
                 does; `follow_config` with those that the optimizer was made with.
-            other_provider: whether the optimizer's state may be that of another distribution's optimizer.
+            other_provider: whether the optimizer's state may be that of an optimizer of another distribution or class.
 
         Raises:
-            CheckpointError: if the file cannot be read or lacks what a resume needs, or if its optimizer came
-                from another distribution.
+            CheckpointError: if the file cannot be read or lacks what a resume needs, or if its optimizer was
+                of another distribution or class.
             OptionError: if `schedule` is neither.
         """
         if schedule not in SCHEDULES:

@@ -45,8 +45,8 @@ class ResumeConfig:
             another key says it.
         schedule: whether learning rates and momenta begin with the base values of the checkpoint (`keep`, as
             in MMCV) or with those of the config.
-        other_provider: whether the checkpoint may hold the state of an optimizer of another distribution than the
-            config's.
+        other_provider: whether the checkpoint may hold the state of an optimizer of another distribution or class
+            than the config's.
     """
 
     from_: bool | str | None = None

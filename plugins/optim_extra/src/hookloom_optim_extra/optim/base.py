@@ -84,8 +84,14 @@ class ExtraOptimizer(Optimizer):
                 raise OptionError(f"{type(self).__name__} takes no complex parameters, got one of {param.dtype}")
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state; states that are wider than their weight stay so."""
+        """Go on from a saved state; states that are wider than their weight stay so.
+
+        Raises:
+            OptionError: if a group has options that make no sense here, such as those of another optimizer.
+        """
         super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            self.check_group(group)
         # torch casts all states to the dtype of their weight.
         saved = chain.from_iterable(group["params"] for group in state_dict["param_groups"])
         params = chain.from_iterable(group["params"] for group in self.param_groups)
