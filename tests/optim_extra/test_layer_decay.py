@@ -154,6 +154,10 @@ def test_swin(word: str) -> None:
     assert [found[f"{word}.1.blocks.{block}.attn.weight"][0] for block in range(3)] == [0.1, 0.2, 0.4]
     assert found[f"{word}.1.blocks.0.attn.relative_position_bias_table"] == (0.1, 0.0)
     assert found["norm3.weight"] == (0.8, 0.0)
+    stages = numbers(model_of("SwinTransformer", shapes), {"decay_rate": 0.5, "decay_type": "stage_wise"})
+    assert stages["patch_embed.projection.weight"] == stages["absolute_pos_embed"] == (0.8 * 0.5**3, 0.25)
+    assert stages[f"{word}.0.blocks.1.attn.weight"][0] == 0.8 * 0.5**2
+    assert stages[f"{word}.1.blocks.0.attn.weight"][0] == 0.8 * 0.5
 
 
 def test_resnet() -> None:

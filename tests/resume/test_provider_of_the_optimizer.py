@@ -88,17 +88,13 @@ def test_another_class_is_refused_unless_asked_for(tmp_path: Path, caplog: pytes
     assert len(other.optimizer.state) == 2
 
 
-@pytest.mark.parametrize(
-    ("saved_by", "said"), [("Lion", "betas must be three numbers"), ("Prodigy", "its groups lack")]
-)
-def test_options_of_another_class_are_refused_even_if_asked_for(saved_by: str, said: str, tmp_path: Path) -> None:
+def test_options_of_another_class_are_refused_even_if_asked_for(tmp_path: Path) -> None:
     extra = pytest.importorskip("hookloom_optim_extra")
-    first = runner_of(getattr(extra, saved_by), tmp_path)
+    first = runner_of(extra.Lion, tmp_path)
     first.run([[torch.ones(1, 2)]], [("train", 1)])
     path = first.save_checkpoint(str(tmp_path))
-    kind = extra.Adan if saved_by == "Lion" else torch.optim.NAdam
-    with pytest.raises(CheckpointError, match=f"the optimizer state does not fit: .*{said}"):
-        runner_of(kind, tmp_path).resume(path, other_provider=True)
+    with pytest.raises(CheckpointError, match="the optimizer state does not fit: betas must be three numbers"):
+        runner_of(extra.Adan, tmp_path).resume(path, other_provider=True)
 
 
 @pytest.mark.parametrize(

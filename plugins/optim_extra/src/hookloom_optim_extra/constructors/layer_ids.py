@@ -90,7 +90,8 @@ def by_stage(name: str, backbone: Backbone) -> int:
         name: of the parameter in the backbone.
         backbone: what is known of it.
     """
-    if name in _TOKENS or name.startswith(("downsample_layers", "patch_embed")) or _STEM.match(name):
+    before = ("downsample_layers", "patch_embed", "absolute_pos_embed")
+    if name in _TOKENS or name.startswith(before) or _STEM.match(name):
         return 0
     match = _RESNET.match(name)
     if match:
