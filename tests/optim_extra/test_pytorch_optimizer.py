@@ -268,6 +268,25 @@ def test_a_run_saves_what_is_resumed_to_the_bit(name: str, tmp_path: Path) -> No
     assert equal(whole, resumed)
 
 
+@pytest.mark.parametrize(
+    ("outer", "inner", "lost"),
+    [
+        ("SAM", "LBFGS", "needs_closure"),
+        ("Lookahead", "ScheduleFreeSGD", "has_modes and owns_schedule"),
+        ("SAM", "pytorch_optimizer.SPlus", "has_modes"),
+    ],
+)
+def test_one_whose_needs_would_be_lost_is_not_built_around(outer: str, inner: str, lost: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        OPTIMIZERS.get(PREFIX + outer)(  # type: ignore[misc]
+            [torch.nn.Parameter(torch.ones(2, 2))], base_optimizer={"type": inner, "lr": 0.1}
+        )
+    assert str(caught.value) == (
+        f"pytorch_optimizer.{outer} cannot be built around {inner}, whose {lost} would be lost: the library only calls "
+        "its step()"
+    )
+
+
 def test_options_that_the_library_refuses_are_an_error_of_ours() -> None:
     with pytest.raises(OptionError) as caught:
         OPTIMIZERS.get("pytorch_optimizer.Lion")([torch.nn.Parameter(torch.ones(2))], lr=-1.0)  # type: ignore[misc]

@@ -63,7 +63,7 @@ OFFERED = {
     *("core", "core.errors", "core.suggest", "core.lazy", "core.lr"),
     *("core.hooks.base", "core.hooks.define", "core.hooks.logger", "core.hooks.options", "core.hooks.protocol"),
     *("core.hooks.schedule", "core.hooks.steps", "core.hooks.best_score", "core.hooks.preflight", "core.seeding"),
-    *("core.config.paramwise", "core.optim.constructor"),
+    *("core.config.paramwise", "core.optim.capabilities", "core.optim.constructor"),
     "core.testing",
 }
 

@@ -12,6 +12,7 @@ import torch
 
 from core import OPTIMIZERS
 from core.errors import OptionError
+from core.optim.capabilities import FLAGS, capabilities_of
 from core.suggest import did_you_mean
 from hookloom_optim_extra.pytorch_optimizer.table import USABLE, Entry
 
@@ -170,4 +171,12 @@ def _inner(name: str, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     if not isinstance(section, Mapping) or "type" not in section:
         raise OptionError(f"pytorch_optimizer.{name} needs base_optimizer, such as dict(type='SGD', momentum=0.9)")
     inner = {**outside, **section}
-    return OPTIMIZERS.resolve(inner.pop("type")).target, inner
+    type_ = inner.pop("type")
+    target = OPTIMIZERS.resolve(type_).target
+    flags = [flag for flag in FLAGS if getattr(capabilities_of(target), flag)]
+    if flags:
+        raise OptionError(
+            f"pytorch_optimizer.{name} cannot be built around {type_}, whose {' and '.join(flags)} would be lost: "
+            "the library only calls its step()"
+        )
+    return target, inner
