@@ -287,6 +287,25 @@ def test_one_whose_needs_would_be_lost_is_not_built_around(outer: str, inner: st
     )
 
 
+@pytest.mark.parametrize("name", sorted(name for name, entry in USABLE.items() if entry.mark))
+def test_muon_constructor_marks_the_groups_of_the_library(name: str) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 2), nn.Flatten(), nn.Linear(16, 3))
+    table = {"type": PREFIX + name, "lr": 0.02, "weight_decay": 0.1, "constructor": "MuonConstructor"}
+    optimizer = build_optimizer(model, {**table, "paramwise_cfg": {"rest": {"lr": 0.003}}})
+    names = {id(param): name for name, param in model.named_parameters()}
+    found = {
+        (group["use_muon"], group["lr"], group["weight_decay"]): [names[id(param)] for param in group["params"]]
+        for group in optimizer.param_groups
+    }
+    assert found == {(True, 0.02, 0.1): ["0.weight", "2.weight"], (False, 0.003, 0.0): ["0.bias", "2.bias"]}
+    before = [param.detach().clone() for param in model.parameters()]
+    model(torch.ones(2, 1, 3, 3)).square().sum().backward()
+    optimizer.step()
+    assert not any(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    with pytest.raises(OptionError, match=r"paramwise_cfg.rest.weight_dcay: unknown key; did you mean 'weight_decay'"):
+        build_optimizer(model, {**table, "paramwise_cfg": {"rest": {"weight_dcay": 0.003}}})
+
+
 def test_options_that_the_library_refuses_are_an_error_of_ours() -> None:
     with pytest.raises(OptionError) as caught:
         OPTIMIZERS.get("pytorch_optimizer.Lion")([torch.nn.Parameter(torch.ones(2))], lr=-1.0)  # type: ignore[misc]

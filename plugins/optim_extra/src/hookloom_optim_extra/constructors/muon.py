@@ -18,6 +18,10 @@ from core.suggest import did_you_mean
 EMBEDDINGS = r"(^|[._])(\w*embed(ding)?s?|tokens?|\w+_token|wte|wpe|\w*relative_position_bias_table)([._]|$)"
 HEADS = r"(^|\.)(\w*heads?|classifier|cls|fc_(cls|reg|out)|logits|conv_seg|output_proj(ection)?)\.|^fc\."
 
+_OWN = ("params", "muon")
+# What the other groups of pytorch_optimizer's classes may have; the signatures tell it of Muon's alone.
+_REST = ("lr", "betas", "eps", "weight_decay", "weight_decouple")
+
 
 @attrs.frozen(kw_only=True)
 class MuonOptions(CommonOptions):
@@ -46,7 +50,8 @@ class MuonConstructor(DeclaredConstructor):
     and heads stay with AdamW: what an `nn.Embedding` owns, and what bears a usual name of theirs
     (`EMBEDDINGS`, `HEADS`).
 
-    With an optimizer whose groups have the option `muon`, as those of `MuonAdamW`, the result is one object.
+    With an optimizer whose groups have the option `muon`, as those of `MuonAdamW`, or another one that its class
+    attribute `muon_mark` names, as pytorch_optimizer's have `use_muon`, the result is one object.
     With any other, such as `torch.optim.Muon`, it is the dictionary `{'muon': ..., 'rest': ...}`, the second
     made of `paramwise_cfg.rest`.
 
@@ -67,7 +72,8 @@ class MuonConstructor(DeclaredConstructor):
         problems = [f"{'.'.join(at)}: {said}" for at, said in self.preflight(self.optimizer_cfg, self.paramwise_cfg)]
         if problems:
             raise OptionError("; ".join(problems))
-        self._is_one = _takes_both(self.optimizer_cfg)
+        self._mark = _mark_of(self.optimizer_cfg)
+        self._is_one = self._mark is not None
         kernels = self._is_one if self.options.kernels is None else self.options.kernels
         self._dims = (2, 3, 4, 5) if kernels else (2,)
 
@@ -83,7 +89,8 @@ class MuonConstructor(DeclaredConstructor):
         """
         rest = paramwise_cfg.get("rest")
         named = isinstance(rest, Mapping) and "type" in rest
-        one = _takes_both(optimizer_cfg)
+        mark = _mark_of(optimizer_cfg)
+        one = mark is not None
         if not one and not named:
             yield (
                 ("paramwise_cfg",),
@@ -96,7 +103,7 @@ class MuonConstructor(DeclaredConstructor):
                 f"{optimizer_cfg['type']} trains all parameters: options of its groups go here, without a type",
             )
         elif one and isinstance(rest, Mapping):  # torch takes any key of a group, and nobody would read this one
-            known = [key for key in _parameters(optimizer_cfg) if key not in ("params", "muon")]
+            known = _REST if mark != "muon" else [key for key in _parameters(optimizer_cfg) if key not in _OWN]
             for key in rest:
                 if key not in known:
                     near = did_you_mean(str(key), known) or f"; {optimizer_cfg['type']} takes {', '.join(known)}"
@@ -105,7 +112,7 @@ class MuonConstructor(DeclaredConstructor):
     def setting(self, name: str, parameter: nn.Parameter, module: nn.Module) -> Setting:
         """Return whether a parameter is Muon's."""
         muon, rule = self._choose(name, parameter, module)
-        return {"muon": muon, **({} if muon or not self._is_one else self.options.rest or {})}, rule
+        return {self._mark or "muon": muon, **({} if muon or not self._is_one else self.options.rest or {})}, rule
 
     def __call__(self, model: nn.Module) -> Any:
         """Build the optimizer or both.
@@ -128,9 +135,9 @@ class MuonConstructor(DeclaredConstructor):
         return built
 
     def groups_of(self, model: nn.Module) -> list[dict[str, Any]]:
-        """Return the groups of both, each marked with `muon`; those of two optimizers without settings of the first."""
+        """Return the groups of both, each marked; without the lr and decay of Muon where the rest has its own."""
         given = self.base_lr, self.base_wd
-        if not self._is_one:
+        if self._mark != "muon":
             self.base_lr = self.base_wd = None
         try:
             return super().groups_of(model)
@@ -153,9 +160,12 @@ class MuonConstructor(DeclaredConstructor):
         return True, "Muon: matrix"
 
 
-def _takes_both(optimizer_cfg: Mapping[str, Any]) -> bool:
-    """Tell whether an optimizer has groups of both kinds."""
-    return "muon" in _parameters(optimizer_cfg)
+def _mark_of(optimizer_cfg: Mapping[str, Any]) -> str | None:
+    """Return the option that tells groups of both kinds apart; None for an optimizer that has only one."""
+    if "muon" in _parameters(optimizer_cfg):
+        return "muon"
+    mark: str | None = getattr(OPTIMIZERS.resolve(optimizer_cfg["type"]).target, "muon_mark", None)
+    return mark
 
 
 def _parameters(optimizer_cfg: Mapping[str, Any]) -> Mapping[str, inspect.Parameter]:

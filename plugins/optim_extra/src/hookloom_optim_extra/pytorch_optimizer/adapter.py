@@ -100,6 +100,7 @@ def adapted(name: str) -> type[torch.optim.Optimizer]:
         "__module__": __name__.rpartition(".")[0],
         "__qualname__": name,
         "adapts": cls,
+        "muon_mark": entry.mark,
         **dict.fromkeys(entry.flags, True),
     }
     made: type[torch.optim.Optimizer] = types.new_class(

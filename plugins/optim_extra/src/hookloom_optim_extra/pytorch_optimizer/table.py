@@ -15,10 +15,12 @@ class Entry:
         takes: what its constructor takes: `params`; the `model`; `params` and the class of a `base` optimizer; or
             an `optimizer` that it wraps.
         flags: which capabilities it has.
+        mark: the option of a group that tells matrices, which are for Muon, from the rest.
     """
 
     takes: str = "params"
     flags: tuple[str, ...] = ()
+    mark: str | None = None
 
 
 _PLAIN = (
@@ -44,7 +46,9 @@ USABLE: Mapping[str, Entry] = {
     **dict.fromkeys(("ScheduleFreeAdamW", "ScheduleFreeRAdam", "ScheduleFreeSGD"), Entry(flags=_MODES)),
     "SPlus": Entry(flags=("has_modes",)),
     "Ranger21": Entry(flags=("owns_schedule",)),
-    **dict.fromkeys(("AdaGO", "AdaMuon", "Muon", "MuonClip", "NorMuon"), Entry(flags=("needs_split",))),
+    **dict.fromkeys(
+        ("AdaGO", "AdaMuon", "Muon", "MuonClip", "NorMuon"), Entry(flags=("needs_split",), mark="use_muon")
+    ),
     "SpectralSphere": Entry(flags=("needs_split",)),
     "AdamMini": Entry("model", ("needs_model",)),
     **dict.fromkeys(("FriendlySAM", "LookSAM", "SAM"), Entry("base", ("needs_closure",))),
