@@ -153,6 +153,11 @@ def test_the_optimizer_of_another_run(command: Any, trained: dict[str, Any], tmp
     options = ("optimizer._delete_=True", "optimizer.type=Adam", "optimizer.lr=0.1", "runner.max_epochs=2")
     code, _, err = command("run", "config.py", "--work-dir", "w", "--auto-resume", "--cfg-options", *options)
     assert code == 2, err
+    assert "the checkpoint's optimizer is SGD of torch" in err
+    assert "write resume=dict(other_provider=True) to go on with it all the same" in err
+    options = (*options, "resume.other_provider=True")
+    code, _, err = command("run", "config.py", "--work-dir", "w", "--auto-resume", "--cfg-options", *options)
+    assert code == 2, err
     assert "the optimizer state does not fit: it is the state of another optimizer than Adam: it lacks" in err
     assert torch.load(tmp_path / "w" / "latest.pth", weights_only=True)["meta"]["epoch"] == 1
 

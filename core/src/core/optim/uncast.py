@@ -27,8 +27,10 @@ def uncast(optimizer: Optimizer, saved: Any, weights: Mapping[str, Any], names: 
     """
     if not isinstance(saved, Mapping) or "param_groups" not in saved or "state" not in saved or _own_form(optimizer):
         return
-    keys = chain.from_iterable(group["params"] for group in saved["param_groups"])
-    params = chain.from_iterable(group["params"] for group in optimizer.param_groups)
+    keys = list(chain.from_iterable(group["params"] for group in saved["param_groups"]))
+    params = list(chain.from_iterable(group["params"] for group in optimizer.param_groups))
+    if len(keys) != len(params):
+        return  # which an optimizer with a `load_state_dict` of its own may have made something of
     for key, param, name in zip(keys, params, chain.from_iterable(names), strict=True):
         if getattr(weights.get(name), "dtype", None) == param.dtype and key in saved["state"]:
             optimizer.state[param] = _put_back(optimizer.state[param], saved["state"][key])
