@@ -1,4 +1,4 @@
-"""A hook that holds a run until the test that started it has done something."""
+"""What holds a run until the test that started it has done something."""
 
 from __future__ import annotations
 
@@ -7,20 +7,33 @@ from pathlib import Path
 from typing import Any
 
 
+def hold(file: str | Path) -> None:
+    """Wait until a test has put a file there; a test that is gone is not waited for.
+
+    Raises:
+        TimeoutError: after a quarter of an hour.
+    """
+    end = time.monotonic() + 900
+    while not Path(file).exists():
+        if time.monotonic() > end:
+            raise TimeoutError(f"nobody has put {file!r} there")
+        time.sleep(0.01)
+
+
 class Pause:
-    """Says at an iteration that it is there, and waits until the test lets the run go on.
+    """Says at the end of an iteration that it is there, and waits until the test lets the run go on.
 
     Args:
         folder: where `reached` appears, and where the test puts `go on`.
         iteration: from 1.
+        rank: the process that is held; None for all.
     """
 
-    def __init__(self, folder: str, iteration: int) -> None:
-        self.folder, self.iteration = Path(folder), iteration
+    def __init__(self, folder: str, iteration: int, rank: int | None = None) -> None:
+        self.folder, self.iteration, self.rank = Path(folder), iteration, rank
 
     def after_train_iter(self, runner: Any) -> None:
-        if runner.iter + 1 == self.iteration:
+        if runner.iter + 1 == self.iteration and self.rank in (None, runner.rank):
             (self.folder / "reached").touch()
-            end = time.monotonic() + 120
-            while not (self.folder / "go on").exists() and time.monotonic() < end:
-                time.sleep(0.05)
+            print("the run is held", flush=True)
+            hold(self.folder / "go on")

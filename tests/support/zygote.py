@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+HANGS = 300  # seconds: a run that takes as many does not end by itself
 HERE = Path(__file__).parent
 INJECTED = HERE.parent / "faults" / "injected"
 
@@ -40,7 +41,15 @@ class Run:
         """Wait at most so long, and tell whether the run has ended."""
         return self.code is not None or bool(select.select([self.handle], [], [], seconds)[0])
 
-    def wait(self, seconds: float = 60) -> int:
+    def hears(self, number: int) -> None:
+        """Wait until a signal that was sent has arrived: of two that wait, the second one would be lost."""
+        status = Path(f"/proc/{self.pid}/status")
+        while not self.ended(0.001):
+            pending = next(line for line in status.read_text().splitlines() if line.startswith("ShdPnd:"))
+            if not int(pending.split()[1], 16) >> (number - 1) & 1:
+                return
+
+    def wait(self, seconds: float = HANGS) -> int:
         """Return the exit code; that of a killed process is negative."""
         if self.code is None:
             if not self.ended(seconds):
@@ -50,7 +59,7 @@ class Run:
             os.close(self.handle)
         return self.code
 
-    def until(self, said: str, seconds: float = 60) -> None:
+    def until(self, said: str, seconds: float = HANGS) -> None:
         """Wait until the run has printed something."""
         deadline = time.monotonic() + seconds
         while said not in self.text:
