@@ -1,8 +1,16 @@
-"""Ctrl-C as the tests' processes inherit it."""
+"""What holds for all tests: Ctrl-C as their processes inherit it, and examples that do not depend on the machine."""
 
 from __future__ import annotations
 
 import signal
+
+from hypothesis import HealthCheck, settings
+
+# A failure must not depend on how fast the machine is, and must come back; `--hypothesis-profile=search` looks further.
+_CHECKS = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture]
+settings.register_profile("search", deadline=None, suppress_health_check=_CHECKS)
+settings.register_profile("steady", settings.get_profile("search"), derandomize=True)
+settings.load_profile("steady")
 
 
 def pytest_configure() -> None:

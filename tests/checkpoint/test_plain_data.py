@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.checkpoint import read_checkpoint, write_checkpoint
@@ -52,7 +52,7 @@ def typed(value: Any) -> Any:
     return kind, sorted(map(repr, value)) if isinstance(value, set) else repr(value)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=DATA)
 def test_plain_data_comes_back_as_it_was(data: Any, tmp_path: Path) -> None:
     write_checkpoint({"data": data}, tmp_path / "x.pth")

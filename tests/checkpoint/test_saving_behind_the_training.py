@@ -44,7 +44,7 @@ class Gate:
 
     def __init__(self, writer: BackgroundWriter) -> None:
         self.open = threading.Event()
-        writer.later(lambda: self.open.wait(30) and None)
+        writer.later(lambda: self.open.wait(600) and None)
 
 
 @pytest.fixture

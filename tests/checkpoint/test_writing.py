@@ -108,6 +108,7 @@ def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
     try:
         assert process.stdout.readline() == b"ready\n"
         while not (parts := list(tmp_path.glob(".a.pth.*.tmp"))) or parts[0].stat().st_size < 1_000_000:
+            assert process.poll() is None
             time.sleep(0.001)
     except FileNotFoundError:
         pass  # renamed between the two looks: the next attempt is under way

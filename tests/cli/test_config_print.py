@@ -47,7 +47,7 @@ def on_a_terminal(arguments: list[str], folder: Path, **environment: str) -> str
             break
         said += part
     os.close(outer)
-    assert process.wait(timeout=60) == 0, said
+    assert process.wait(timeout=600) == 0, said
     return said.decode().replace("\r\n", "\n")
 
 

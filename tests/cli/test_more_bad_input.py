@@ -133,7 +133,7 @@ def test_a_killed_worker_leaves_the_last_checkpoint(command: Any, tmp_path: Path
 def test_a_worker_that_dies_while_something_else_goes_on(command: Any, tmp_path: Path) -> None:
     (tmp_path / "murder.py").write_text(
         "import os, signal, time\nclass Murder:\n    def after_train_iter(self, runner):\n"
-        "        os.kill(runner.data_loader._iterator._workers[0].pid, signal.SIGKILL)\n        time.sleep(30)\n"
+        "        os.kill(runner.data_loader._iterator._workers[0].pid, signal.SIGKILL)\n        time.sleep(600)\n"
     )
     options = ("custom_hooks.type=murder.Murder", "data.workers_per_gpu=1")
     code, _, err = command("run", "config.py", "--work-dir", "w", "--cfg-options", *options)

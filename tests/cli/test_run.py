@@ -165,12 +165,12 @@ def test_ctrl_c(command: Any, tmp_path: Path) -> None:
             stderr=stream,
             env=dict(os.environ),
         )
-    deadline = time.time() + 60
-    while not list((tmp_path / "w").glob("epoch_*.pth")) and time.time() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
     try:
-        assert process.wait(timeout=60) == 130, said.read_text()[-2000:]
+        while not list((tmp_path / "w").glob("epoch_*.pth")):
+            assert process.poll() is None, said.read_text()[-2000:]
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=600) == 130, said.read_text()[-2000:]
     finally:
         process.kill()
     assert "Traceback" not in said.read_text()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core import Config, ConfigError
@@ -19,7 +19,7 @@ from core.config.dump import DumpError, to_python
 
 FORMATS = (".py", ".json", ".yaml", ".toml")
 RESERVED = ("filename", "text", "pretty_text")
-SOME = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+SOME = settings(max_examples=50)
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(
     lambda name: not keyword.iskeyword(name) and name not in RESERVED

@@ -83,7 +83,7 @@ def test_one_process_judges_and_saves_for_both(tmp_path: Path) -> None:
         for rank in range(2)
     ]
     for process in processes:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
     assert not (tmp_path / "judged by 1").exists()
     judged = json.loads((tmp_path / "judged by 0").read_text())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from ports import free_port
 from zygote import Run, Zygote
 
 from core.checkpoint import find_latest
@@ -20,47 +21,33 @@ model = dict(type='small.Net', p=0.0)
 data = dict(
     samples_per_gpu=2,
     workers_per_gpu={workers},
-    train=dict(type='slow.Slow', size=24, noise=0.0),
-    val=dict(type='slow.Slow', size=5, noise=0.0))
+    train=dict(type='small.Points', size=24, noise=0.0),
+    val=dict(type='unjudged.Unjudged', size=5, noise=0.0))
 optimizer = dict(type='SGD', lr=0.1, momentum=0.9)
 optimizer_config = dict()
 lr_config = dict(policy='step', step=[2])
 runner = dict(type='EpochBasedRunner', max_epochs=2)
 checkpoint_config = dict({checkpoints})
 log_config = dict(interval=1, hooks=[dict(type='TextLoggerHook')])
-custom_hooks = [dict(type='slow.Lag', priority='LOWEST')]
+custom_hooks = {hooks}
 dist_params = dict(backend='gloo')
 seed = 3
 """
-SLOW = """
-import os, time
+UNJUDGED = """
 from small import Points
 
-class Slow(Points):
-    def __getitem__(self, index):
-        time.sleep(float(os.environ.get('PAUSE', 0)))
-        return super().__getitem__(index)
-
+class Unjudged(Points):
     def evaluate(self, results, logger=None):
         raise ValueError('no judgement')
-
-class Lag:
-    def after_train_iter(self, runner):
-        if runner.rank == 1:
-            time.sleep(float(os.environ.get('LAG', 0)))
 """
 
 
 @pytest.fixture
 def pair(zygote: Zygote, tmp_path: Path) -> Any:
-    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "unjudged.py").write_text(UNJUDGED)
 
-    def start(*options: str, pause: float = 0.0, lag: float = 0.0, **faults: Any) -> list[Run]:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
-        group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        group |= {"PAUSE": str(pause), "LAG": str(lag)}
+    def start(*options: str, **faults: Any) -> list[Run]:
+        group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
         arguments = ("run", "job.py", "--work-dir", "w", "--launcher", "pytorch", *(options or ("--no-validate",)))
         return [
             zygote.start(
@@ -69,15 +56,17 @@ def pair(zygote: Zygote, tmp_path: Path) -> Any:
             for rank in range(2)
         ]
 
-    def job(checkpoints: str, workers: int = 0) -> Any:
-        (tmp_path / "job.py").write_text(CONFIG.format(checkpoints=checkpoints, workers=workers))
+    def job(checkpoints: str, workers: int = 0, **pause: Any) -> Any:
+        """Write the config; `pause` are the options of the hook that holds the run."""
+        hooks = [{"type": "pausing.Pause", "folder": ".", "priority": "LOWEST", **pause}] if pause else []
+        (tmp_path / "job.py").write_text(CONFIG.format(checkpoints=checkpoints, workers=workers, hooks=hooks))
         return start
 
     return job
 
 
 def codes(runs: list[Run]) -> tuple[int, ...]:
-    return tuple(run.wait(60) for run in runs)
+    return tuple(run.wait() for run in runs)
 
 
 def state(folder: Path) -> Any:
@@ -91,11 +80,14 @@ def state(folder: Path) -> Any:
     [((0,), "SIGTERM", 75, 0), ((1,), "SIGUSR1", 75, 0), ((0, 1), "SIGINT", 130, 0), ((0, 1), "SIGTERM", 75, 1)],
 )
 def test_a_signal(pair: Any, tmp_path: Path, told: tuple[int, ...], name: str, code: int, workers: int) -> None:
-    start = pair("interval=5", workers)
-    runs = start(pause=0.05)
-    runs[0].until("[1][2/6]")
+    start = pair("interval=5", workers, iteration=2)
+    runs = start()
+    for run in runs:
+        run.until("the run is held")
     for rank in told:
         runs[rank].send(getattr(signal, name), group=workers > 0)
+        runs[rank].hears(getattr(signal, name))
+    (tmp_path / "go on").touch()
     assert codes(runs) == (code, code), [run.text[-1500:] for run in runs]
     (done,) = {re.findall(rf"stopped by {name} after (\d+) iteration", run.text)[-1] for run in runs}
     assert 2 <= int(done) < 12
@@ -106,9 +98,13 @@ def test_a_signal(pair: Any, tmp_path: Path, told: tuple[int, ...], name: str, c
 
 
 def test_a_signal_while_the_other_process_is_waited_for(pair: Any, tmp_path: Path) -> None:
-    runs = pair("interval=5")(lag=0.3)
+    runs = pair("interval=5", iteration=2, rank=1)()
+    runs[1].until("the run is held")
     runs[0].until("[1][2/6]")  # now the first process waits for what the second one says
+    time.sleep(0.2)
     runs[0].send(signal.SIGTERM)
+    runs[0].hears(signal.SIGTERM)
+    (tmp_path / "go on").touch()
     assert codes(runs) == (75, 75), [run.text[-1500:] for run in runs]
     assert state(tmp_path / "w")["meta"]["iter"] < 12
 

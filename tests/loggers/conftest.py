@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from ports import free_port
 
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1", "WANDB_ERROR_REPORTING": "false"}
 
@@ -47,15 +47,14 @@ class MlflowServer:
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     """Run an MLflow tracking server on an SQLite store, in a process of its own."""
     root = tmp_path_factory.mktemp("mlflow")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        made = MlflowServer(free.getsockname()[1], f"sqlite:///{root}/store.db")
+    made = MlflowServer(free_port(), f"sqlite:///{root}/store.db")
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(made.port)]
     command += ["--workers", "1", "--backend-store-uri", made.database, "--artifacts-destination", f"{root}/artifacts"]
     environment = {**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (root / "server.log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     try:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while not _healthy(made.address):
             if server.poll() is not None or time.monotonic() > end:
                 raise RuntimeError((root / "server.log").read_text()[-3000:])
@@ -68,7 +67,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 
 def _healthy(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

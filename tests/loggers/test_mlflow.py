@@ -26,7 +26,13 @@ def client(mlflow_server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def job(work_dir: Path, *hooks: dict[str, Any], by_epoch: bool = True, **options: Any) -> dict[str, Any]:
-    logger = {"type": "MlflowLoggerHook", "exp_name": work_dir.parent.name, "log_model": False, **options}
+    logger = {
+        "type": "MlflowLoggerHook",
+        "exp_name": work_dir.parent.name,
+        "log_model": False,
+        "timeout": 300,
+        **options,
+    }
     return logged.job(work_dir, logger, *hooks, by_epoch=by_epoch)
 
 

@@ -22,8 +22,8 @@ evaluation = dict(interval=1, metric='score')
 log_config = dict(interval=1, hooks=[
     dict(type='TextLoggerHook'),
     dict(type='TensorboardLoggerHook'),
-    dict(type='WandbLoggerHook'),
-    dict(type='MlflowLoggerHook', exp_name='two ranks', log_model=False)])
+    dict(type='WandbLoggerHook', timeout=300),
+    dict(type='MlflowLoggerHook', exp_name='two ranks', log_model=False, timeout=300)])
 seed = 3
 """
 

@@ -26,7 +26,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def job(work_dir: Path, *hooks: dict[str, Any], by_epoch: bool = True, **options: Any) -> dict[str, Any]:
-    return logged.job(work_dir, {"type": "WandbLoggerHook", **options}, *hooks, by_epoch=by_epoch)
+    return logged.job(work_dir, {"type": "WandbLoggerHook", "timeout": 300, **options}, *hooks, by_epoch=by_epoch)
 
 
 @pytest.mark.parametrize("by_epoch", [True, False], ids=["by epoch", "by iteration"])

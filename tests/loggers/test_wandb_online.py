@@ -25,7 +25,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbSer
 
 
 def job(work_dir: Path, *hooks: dict[str, Any], **options: Any) -> dict[str, Any]:
-    return logged.job(work_dir, {"type": "WandbLoggerHook", "log_artifact": False, **options}, *hooks)
+    return logged.job(work_dir, {"type": "WandbLoggerHook", "log_artifact": False, "timeout": 300, **options}, *hooks)
 
 
 @pytest.mark.parametrize("with_step", [True, False])

@@ -81,7 +81,7 @@ def from_the_first_score(monkeypatch: Any) -> None:
     monkeypatch.setattr(Lr, "seen", [])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     metrics=st.lists(st.sampled_from([0.0, 0.5, 0.99, 1.0, 1.0001, 1.01, 2.0, -1.0]), min_size=1, max_size=25),
     rule=st.sampled_from(["greater", "less"]),

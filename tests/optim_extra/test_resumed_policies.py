@@ -9,7 +9,7 @@ import pytest
 import torch
 from curves import BATCHES, CurveRecorder
 from golden_models import Dummy
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import make_runner
 
@@ -75,7 +75,7 @@ def test_every_pure_policy_is_here() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4)
 @given(data=st.data())
 def test_the_curve_is_that_of_the_whole_run(policy: str, tmp_path: Path, data: st.DataObject) -> None:
     options = POLICIES[policy]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from resumable import AROUND, BETWEEN, POINTS, Job, Run, differences
 
@@ -72,9 +72,7 @@ def compare(whole: Run, resumed: Run, logged: int) -> None:
 @settings(
     max_examples=EXAMPLES or 30,
     derandomize=not EXAMPLES,
-    deadline=None,
     phases=[Phase.reuse, Phase.generate],  # a smaller example takes minutes to find and says no more
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 @given(st.data())
 def test_a_resumed_run_ends_as_the_whole_one(data: Any) -> None:
