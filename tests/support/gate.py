@@ -49,7 +49,11 @@ class Gate:
                 return
             self.taken.append(client)
             if self.behind is not None and not self.silent:
-                server = socket.create_connection(("127.0.0.1", self.behind))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self.behind))
+                except OSError:  # it is gone
+                    client.close()
+                    continue
                 self.taken.append(server)
                 for source, target in ((client, server), (server, client)):
                     threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()

@@ -24,6 +24,7 @@ from core.testing.small_job import EPOCHS, ITERS, Job, work_dir
 
 LOGGER = Suite(HOOK)
 PATIENCE = 5.0  # seconds in which a thread may come to its end
+_PAUSE = 0.01  # seconds between two looks
 ROUNDED = 2e-5
 
 
@@ -128,9 +129,12 @@ def _losses(s: HookSubject, folder: Path) -> list[tuple[int, float]]:
 
 
 def _threads(before: set[threading.Thread]) -> list[str]:
-    end = time.monotonic() + PATIENCE
-    while (left := set(threading.enumerate()) - before) and time.monotonic() < end:
-        time.sleep(0.01)
+    # Looks are counted, not seconds: a machine that stood still has given the thread no time either.
+    for _ in range(round(PATIENCE / _PAUSE) + 1):
+        left = set(threading.enumerate()) - before
+        if not left:
+            break
+        time.sleep(_PAUSE)
     return [thread.name for thread in left]
 
 
