@@ -51,7 +51,7 @@ class Job:
 
     def end(self) -> str:
         """Wait for the process, and return the log of the run."""
-        self.process.wait(timeout=900)
+        self.process.wait(timeout=600)
         (log,) = (self.folder / "work").glob("*.log")
         return log.read_text()
 
@@ -74,6 +74,16 @@ def start(folder: Path, wandb: str, mlflow: str, more: str = "") -> Job:
 
 
 @pytest.fixture
+def jobs() -> Iterator[list[Job]]:
+    """What has been started, and must not go on when the test has failed."""
+    started: list[Job] = []
+    yield started
+    for job in started:
+        job.process.kill()
+        job.process.wait()
+
+
+@pytest.fixture
 def gates() -> Iterator[list[Gate]]:
     opened: list[Gate] = []
     yield opened
@@ -82,22 +92,22 @@ def gates() -> Iterator[list[Gate]]:
 
 
 @pytest.mark.slow
-def test_runs_end_and_say_so_once(tmp_path: Path, gates: list[Gate], mlflow_server: Any) -> None:
+def test_runs_end_and_say_so_once(tmp_path: Path, gates: list[Gate], jobs: list[Job], mlflow_server: Any) -> None:
     """Three runs at a time, most of which is waiting."""
     server = WandbServer()
     gates.extend(Gate(behind) for behind in (None, None, None, server.port, mlflow_server.port))
     closed, silent_wandb, silent_mlflow, dying_wandb, dying_mlflow = gates
     closed.refuse()
-    refused = start(tmp_path / "refused", closed.address, closed.address)
-    silent = start(tmp_path / "silent", silent_wandb.address, silent_mlflow.address, PAUSE)
-    dying = start(tmp_path / "dying", dying_wandb.address, dying_mlflow.address, PAUSE)
+    jobs.append(start(tmp_path / "refused", closed.address, closed.address))
+    jobs.append(silent := start(tmp_path / "silent", silent_wandb.address, silent_mlflow.address, PAUSE))
+    jobs.append(dying := start(tmp_path / "dying", dying_wandb.address, dying_mlflow.address, PAUSE))
     dying.wait_until((dying.folder / "reached").exists)
     dying_wandb.hang()
     dying_mlflow.hang()
     (dying.folder / "go on").touch()
     silent.wait_until(lambda: bool(silent_wandb.taken and silent_mlflow.taken))
     (silent.folder / "go on").touch()
-    for job in (refused, silent, dying):
+    for job in jobs:
         log = job.end()
         said = (job.folder / "said").read_text()
         assert job.process.returncode == 0, said[-3000:]
