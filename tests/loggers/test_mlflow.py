@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import logged
@@ -157,7 +158,9 @@ def test_without_mlflow_the_run_does_not_begin(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_database_needs_more_than_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    # Hidden from the hook alone: MLflow, imported now, would do without databases for the rest of the process.
+    finder = SimpleNamespace(util=SimpleNamespace(find_spec={"sqlalchemy": None}.__getitem__))
+    monkeypatch.setattr("hookloom_loggers.mlflow.importlib", finder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store.db")
     with pytest.raises(HookError, match="set MLFLOW_TRACKING_URI to the address of a tracking server, or pip install"):
         train(job(tmp_path / "work"))
