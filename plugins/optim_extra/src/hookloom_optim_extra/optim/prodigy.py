@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
 import torch
 from torch import Tensor
+from torch._utils import _unflatten_dense_tensors
 
 from hookloom_optim_extra.optim.adamw import STATES, adamw_several
 from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
@@ -157,6 +159,19 @@ class Prodigy(ExtraOptimizer):
         correction = math.sqrt(1 - beta2**step) / (1 - beta1**step) if group["bias_correction"] else 1.0
         return lr * d * correction, d, lr * d * d, lr * d * group["weight_decay"]
 
+    def cut(self, bucket: Bucket) -> Iterator[Bucket]:
+        """Cut a bucket, and give each part room for what is calculated in between.
+
+        All parts have the same room: new memory would have to be mapped for each of them, which takes longer than to
+        calculate what goes there.
+        """
+        parts = list(super().cut(bucket))
+        size = max((sum(weight.numel() for weight in part.params) for part in parts), default=0)
+        room = bucket.rows[0][0].new_empty(size) if parts else None
+        for part in parts:
+            views = _unflatten_dense_tensors(room, part.params)  # type: ignore[no-untyped-call]
+            yield part.with_state("room", list(views))
+
     @staticmethod
     def single(weight: Tensor, grad: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
         """Update one weight, and return what it contributes to the two sums of the estimate."""
@@ -177,19 +192,25 @@ class Prodigy(ExtraOptimizer):
     @staticmethod
     def several(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> tuple[Tensor, Tensor]:
         """Update all weights of a bucket, and return what they contribute to the two sums of the estimate."""
-        part = numbers[2]
-        ways = torch._foreach_sub(bucket.states[-1], bucket.params)
-        gains = torch.stack([torch.dot(a.flatten(), b.flatten()) for a, b in zip(bucket.grads, ways, strict=True)])
+        gains = _gains(bucket) * numbers[2]
         _move(bucket, numbers, options)
-        return gains.to(_exact(gains)) * part, _lengths(bucket.states[2])
+        return gains, _lengths(bucket)
+
+
+def _gains(bucket: Bucket) -> Tensor:
+    """Return the products of the gradients with the way that each weight has gone."""
+    first, room = bucket.states[-2:]
+    ways = [torch.sub(*each, out=out) for *each, out in zip(first, bucket.params, room, strict=True)]
+    gains = torch.stack([torch.dot(a.flatten(), b.flatten()) for a, b in zip(bucket.grads, ways, strict=True)])
+    return gains.to(_exact(gains))
 
 
 def _move(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
     step, d, part, lost = numbers
     beta1, beta2 = options["betas"]
     beta = beta2**0.5
-    weights, grads, (m, v, s, _) = bucket.params, bucket.grads, bucket.states
-    scaled = list(torch._foreach_mul(grads, operand(grads, d)))
+    weights, grads, (m, v, s, _, room) = bucket.params, bucket.grads, bucket.states
+    scaled = [torch.mul(grad, d, out=out) for grad, out in zip(grads, room, strict=True)]
     torch._foreach_mul_(s, operand(s, beta))
     add_scaled(s, grads, (1 - beta) * part)
     if isinstance(d, float) and step:
@@ -214,12 +235,14 @@ def _exact(tensor: Tensor) -> torch.dtype:
     return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
-def _lengths(tensors: list[Tensor]) -> Tensor:
-    """Return the sums of absolute values."""
-    if tensors[0].device.type == "cpu":
+def _lengths(bucket: Bucket) -> Tensor:
+    """Return the sums of absolute values of s."""
+    s, room = bucket.states[2], bucket.states[-1]
+    if s[0].device.type == "cpu":
         # BLAS takes a fifth of the time of torch's 1-norm here.
-        return torch.stack([torch.dot(one.flatten(), one.flatten().sign()) for one in tensors])
-    return torch.stack(torch._foreach_norm(tensors, 1))
+        signs = [torch.sign(one, out=out) for one, out in zip(s, room, strict=True)]
+        return torch.stack([torch.dot(a.flatten(), b.flatten()) for a, b in zip(s, signs, strict=True)])
+    return torch.stack(torch._foreach_norm(s, 1))
 
 
 def _sum(values: list[Tensor], like: Tensor) -> Tensor:
