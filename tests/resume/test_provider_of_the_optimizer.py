@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import re
 from pathlib import Path
@@ -12,6 +13,8 @@ import torch
 
 from core import CheckpointError, EpochBasedRunner, OptimizerHook
 from core.cli.main import main
+
+TORCH = importlib.metadata.version("torch")  # of which torch itself may say more, such as +cpu
 
 JOB = """
 model = dict(type='small.Net')
@@ -40,7 +43,7 @@ def saved(tmp_path: Path) -> Any:
         runner.run([[torch.ones(1, 2)]], [("train", 1)])
         path = runner.save_checkpoint(str(tmp_path))
         content = torch.load(path, weights_only=True)
-        assert content["hookloom"]["providers"]["optimizer"] == f"torch {torch.__version__}"
+        assert content["hookloom"]["providers"]["optimizer"] == f"torch {TORCH}"
         if provider is None:
             del content["hookloom"]["providers"]["optimizer"]
         else:
@@ -61,7 +64,7 @@ def test_another_distribution_is_refused_unless_asked_for(
         runner.resume(path)
     assert str(caught.value) == (
         f"{path}: the checkpoint's optimizer is SGD of hookloom-other 1.2, and the run's is SGD of torch "
-        f"{torch.__version__}: its state may mean something else; write resume=dict(other_provider=True) to go on "
+        f"{TORCH}: its state may mean something else; write resume=dict(other_provider=True) to go on "
         "with it all the same, or load_from to go on with the weights alone"
     )
     assert before
@@ -77,7 +80,7 @@ def test_another_class_is_refused_unless_asked_for(tmp_path: Path, caplog: pytes
     first.run([[torch.ones(1, 2)]], [("train", 1)])
     path = first.save_checkpoint(str(tmp_path))
     other = runner_of(torch.optim.RAdam, tmp_path)
-    torchs = re.escape(f"of torch {torch.__version__}")
+    torchs = re.escape(f"of torch {TORCH}")
     with pytest.raises(CheckpointError, match=f"is AdamW {torchs}, and the run's is RAdam {torchs}: its state may"):
         other.resume(path)
     other.resume(path, resume_optimizer=False)
@@ -101,8 +104,8 @@ def test_options_of_another_class_are_refused_even_if_asked_for(tmp_path: Path) 
     ("provider", "said"),
     [
         ("torch 1.9.1", "SGD of torch 1.9.1, and the run's is SGD of torch"),
-        (f"torch {torch.__version__}", ""),
-        (f"torch {torch.__version__.partition('+')[0]}+elsewhere", ""),
+        (f"torch {TORCH}", ""),
+        (f"torch {TORCH.partition('+')[0]}+elsewhere", ""),
         (None, ""),
     ],
 )
