@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from core.errors import HookloomError, OptionError
 from hookloom_optim_extra.optim.bucket import Bucket, Row, parts
-from hookloom_optim_extra.optim.compiled import as_tensors, compiled, pays, portions
+from hookloom_optim_extra.optim.compiled import TOGETHER, as_tensors, compiled, pays, portions
 from hookloom_optim_extra.optim.options import Options
 from hookloom_optim_extra.optim.plan import Plan
 
@@ -42,6 +42,7 @@ class ExtraOptimizer(Optimizer):
         options: the attrs class that checks the options of a group.
         states: names of the state tensors of a weight.
         elementwise: whether the formula sees every number by itself, so that a tensor may be cut.
+        together: how many weights a call of compiled code takes.
 
     Raises:
         OptionError: if an option is out of its range or a parameter is complex.
@@ -50,6 +51,7 @@ class ExtraOptimizer(Optimizer):
     options: ClassVar[type[Options]] = Options
     states: ClassVar[tuple[str, ...]] = ()
     elementwise: ClassVar[bool] = True
+    together: ClassVar[int] = TOGETHER
 
     def __init__(self, params: Params, **options: Any) -> None:
         self._plans: dict[int, Plan] = {}  # by the place of the group
@@ -226,7 +228,7 @@ class ExtraOptimizer(Optimizer):
                 chosen.append(one)
                 torch.autograd.graph.increment_version(row[0])
         numbers, fixed = as_tensors(numbers), as_tensors({**options, "lr": None})
-        for portion in portions(chosen):
+        for portion in portions(chosen, self.together):
             widened = tuple(map(wide, portion))
             for found in compiled(type(self).single, len(portion))(widened, numbers, fixed):
                 self.note(found)

@@ -41,10 +41,10 @@ def compiled(formula: Callable[..., Any], count: int) -> Callable[..., list[Any]
     return called
 
 
-def portions(rows: list[Row]) -> Iterator[tuple[Row, ...]]:
-    """Yield weights in portions for one call each: of `TOGETHER`, and what is left one by one."""
-    whole = len(rows) - len(rows) % TOGETHER
-    yield from (tuple(rows[start : start + TOGETHER]) for start in range(0, whole, TOGETHER))
+def portions(rows: list[Row], size: int) -> Iterator[tuple[Row, ...]]:
+    """Yield weights in portions for one call each: of `size`, and what is left one by one."""
+    whole = len(rows) - len(rows) % size
+    yield from (tuple(rows[start : start + size]) for start in range(0, whole, size))
     yield from ((row,) for row in rows[whole:])
 
 

@@ -53,6 +53,7 @@ class LAMB(ExtraOptimizer):
     options = LambOptions
     states = STATES
     elementwise = False
+    together = 1  # it keeps an update as large as the weight until its norm is known
 
     def __init__(
         self,
