@@ -51,3 +51,22 @@ def test_killed_at_each_operation_of_a_save(a_job: Any, variant: str, keep: int,
     behind = variant == "behind"
     job, fresh = a_job(keep=keep, runner=runner, more="async_save=True" if behind else "")
     assert sweep(job, fresh, behind=behind, **({"links": False} if variant == "no links" else {})) > 30
+
+
+@pytest.mark.slow
+def test_killed_before_the_former_best_file_is_gone(a_job: Any) -> None:
+    """The best one is the newest here, so that the run goes on from it."""
+    job, fresh = a_job()
+    config = job.folder / "job.py"
+    config.write_text(
+        config.read_text().replace("checkpoint_config = dict(interval=2", "checkpoint_config = dict(interval=100")
+    )
+    steps, _ = job.measure()
+    place = 1 + max(place for place, step in enumerate(steps) if step.startswith("unlink best"))
+    fresh()
+    code, said = job.start(job.work_dir, {"kill_at": place})
+    assert code == -9, said[-3000:]
+    assert len(list(job.work_dir.glob("best_*.pth"))) == 2
+    code, said = job.start(job.work_dir)
+    assert code == 0, said[-3000:]
+    job.check_end()
