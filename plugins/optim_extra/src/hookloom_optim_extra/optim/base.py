@@ -13,14 +13,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from core.errors import HookloomError, OptionError
-from hookloom_optim_extra.optim.bucket import Bucket, Row, parts
-from hookloom_optim_extra.optim.compiled import TOGETHER, as_tensors, compiled, pays, portions
+from hookloom_optim_extra.optim.bucket import HALF, Bucket, parts, put_back, wide
+from hookloom_optim_extra.optim.compiled import Given
+from hookloom_optim_extra.optim.lots import Lots
 from hookloom_optim_extra.optim.options import Options
-from hookloom_optim_extra.optim.plan import Plan
+from hookloom_optim_extra.optim.plan import Plan, picked
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 Number = float | Tensor
-HALF = (torch.bfloat16, torch.float16)
 
 
 class SparseGradientError(HookloomError, RuntimeError):
@@ -42,7 +42,7 @@ class ExtraOptimizer(Optimizer):
         options: the attrs class that checks the options of a group.
         states: names of the state tensors of a weight.
         elementwise: whether the formula sees every number by itself, so that a tensor may be cut.
-        together: how many weights a call of compiled code takes.
+        reduces: whether the formula sums over a weight: compiled, each weight is a call, and small ones are not.
 
     Raises:
         OptionError: if an option is out of its range or a parameter is complex.
@@ -51,7 +51,7 @@ class ExtraOptimizer(Optimizer):
     options: ClassVar[type[Options]] = Options
     states: ClassVar[tuple[str, ...]] = ()
     elementwise: ClassVar[bool] = True
-    together: ClassVar[int] = TOGETHER
+    reduces: ClassVar[bool] = False
 
     def __init__(self, params: Params, **options: Any) -> None:
         self._plans: dict[int, Plan] = {}  # by the place of the group
@@ -121,16 +121,15 @@ class ExtraOptimizer(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        stepped = [[param for param in group["params"] if param.grad is not None] for group in self.param_groups]
-        gradients = [[param.grad for param in params] for params in stepped]
-        sparse = {grad.layout for grads in gradients for grad in grads} - {torch.strided}
+        stepped = [_with_gradients(group["params"]) for group in self.param_groups]
+        sparse = {grad.layout for _, grads in stepped for grad in grads} - {torch.strided}
         if sparse:
             name = type(self).__name__
             raise SparseGradientError(f"{name} takes no sparse gradients, got one of layout {sparse.pop()}")
-        for place, (group, params, grads) in enumerate(zip(self.param_groups, stepped, gradients, strict=True)):
+        for place, (group, (params, grads)) in enumerate(zip(self.param_groups, stepped, strict=True)):
             self.begin_group(group)
             for bucket in self._buckets(place, group, params, grads):
-                weight = bucket.rows[0][0]
+                weight = bucket.params[0]
                 numbers = self.numbers(group, bucket.step, _rate(group["lr"], weight))
                 numbers = tuple(_at(one, weight) for one in numbers)
                 options = {name: group[name] for name in _names(self.options)}
@@ -193,7 +192,7 @@ class ExtraOptimizer(Optimizer):
 
     def update(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update a bucket in the way its options say."""
-        if options["compile"]:
+        if options["compile"] and not torch.compiler.is_compiling():  # else all of the step is being compiled
             bucket = self._compiled(bucket, numbers, options)
         elif options["foreach"] is False:
             for row in bucket.rows:
@@ -202,39 +201,28 @@ class ExtraOptimizer(Optimizer):
                 put_back(row, one)
             return
         for part in self.cut(bucket):
-            half = part.rows[0][0].dtype in HALF
-            rows = [wide(row) for row in part.rows] if half else part.rows
-            if options["maximize"]:
-                negated = torch._foreach_neg([row[1] for row in rows])
-                rows = [(row[0], grad, *row[2:]) for row, grad in zip(rows, negated, strict=True)]
-            self.note(self.several(part.with_rows(rows), numbers, options))
-            if half:
-                for row, one in zip(part.rows, rows, strict=True):
-                    put_back(row, one)
+            narrow = part.rows if part.params[0].dtype in HALF else []
+            if narrow:
+                part = part.with_rows([wide(row) for row in narrow])
+            grads = list(torch._foreach_neg(part.grads)) if options["maximize"] else part.grads
+            self.note(self.several(part.with_grads(grads), numbers, options))
+            for row, one in zip(narrow, part.rows if narrow else [], strict=True):
+                put_back(row, one)
 
     def cut(self, bucket: Bucket) -> Iterable[Bucket]:
         """Cut a bucket into ones that `several` is to see."""
         return parts(bucket, self.elementwise)
 
     def _compiled(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> Bucket:
-        """Update what compiled code pays for and return the rest."""
-        rest: list[Row] = []
-        chosen: list[Row] = []
-        for row in bucket.rows:
-            one = pays(row)
-            if one is None:
-                rest.append(row)
-            else:
-                chosen.append(one)
-                torch.autograd.graph.increment_version(row[0])
-        numbers, fixed = as_tensors(numbers), as_tensors({**options, "lr": None})
-        for portion in portions(chosen, self.together):
-            widened = tuple(map(wide, portion))
-            for found in compiled(type(self).single, len(portion))(widened, numbers, fixed):
+        """Update what compiled code takes and return the rest."""
+        lots = bucket.kept.get("lots")
+        if lots is None or not lots.fit(bucket):
+            lots = bucket.kept["lots"] = Lots.of(bucket, self.reduces)
+        given = Given.of(numbers, {**options, "lr": None}, bucket.params[0].device)
+        for lot in lots.lots:
+            for found in lot.update(type(self).single, bucket.grads, given):
                 self.note(found)
-            for one, updated in zip(portion, widened, strict=True):
-                put_back(one, updated)
-        return bucket.with_rows(rest)
+        return bucket.with_rows(picked(bucket.rows, lots.rest) if lots.rest else [])
 
     def _buckets(self, place: int, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> list[Bucket]:
         """Count a step of weights that have a gradient, and return their buckets."""
@@ -251,17 +239,10 @@ class ExtraOptimizer(Optimizer):
         return plan.step(grads)
 
 
-def wide(row: Row) -> Row:
-    """Return the tensors of a weight of half precision as float32 copies, and others as they are."""
-    return tuple([tensor.float() for tensor in row]) if row[0].dtype in HALF else row
-
-
-def put_back(row: Row, updated: Row) -> None:
-    """Round what `wide` made of a weight and its states, all but the gradient, back into them."""
-    if updated is not row:
-        for place, tensor in enumerate(row):
-            if place != 1 and tensor is not updated[place]:
-                tensor.copy_(updated[place])
+def _with_gradients(params: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the parameters that have a gradient, and their gradients."""
+    grads = [grad for param in params if (grad := param.grad) is not None]
+    return [param for param in params if len(grads) == len(params) or param.grad is not None], grads
 
 
 def _rate(lr: Any, weight: Tensor) -> Number:

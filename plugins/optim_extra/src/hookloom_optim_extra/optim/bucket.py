@@ -12,6 +12,8 @@ from torch import Tensor
 Row = tuple[Tensor, ...]
 """A weight, its gradient, and its state tensors."""
 
+HALF = (torch.bfloat16, torch.float16)
+
 PER_THREAD = 262144
 """Numbers of each tensor that a CPU thread takes at a time: 1 MiB of float32, few of which fit the cache."""
 
@@ -27,37 +29,52 @@ class Bucket:
         step: the number of this step for these weights, from 1.
         kind: what `ExtraOptimizer.kind` says of them.
         names: names of the state tensors.
-        rows: for each weight the weight, its gradient, and its states in the order of the names.
+        columns: the weights, their gradients, and for each name the states.
+        kept: what is remembered of these weights from step to step, until one of them or of their states is another.
     """
 
     step: int
     kind: str
     names: tuple[str, ...]
-    rows: list[Row]
+    columns: list[list[Tensor]]
+    kept: dict[str, Any]
 
     @property
     def params(self) -> list[Tensor]:
         """The weights, to be changed in place."""
-        return [row[0] for row in self.rows]
+        return self.columns[0]
 
     @property
     def grads(self) -> list[Tensor]:
         """Their gradients, to be left as they are."""
-        return [row[1] for row in self.rows]
+        return self.columns[1]
 
     @property
-    def states(self) -> tuple[list[Tensor], ...]:
+    def states(self) -> list[list[Tensor]]:
         """For each name of a state its tensors, to be changed in place."""
-        return tuple([row[place] for row in self.rows] for place in range(2, 2 + len(self.names)))
+        return self.columns[2:]
+
+    @property
+    def rows(self) -> list[Row]:
+        """For each weight the weight, its gradient, and its states in the order of the names."""
+        return list(zip(*self.columns, strict=True))
 
     def with_rows(self, rows: list[Row]) -> Bucket:
         """Return a bucket of other rows with the same kind of contents."""
-        return Bucket(self.step, self.kind, self.names, rows)
+        columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in self.columns]
+        return Bucket(self.step, self.kind, self.names, columns, {})
+
+    def with_params(self, params: list[Tensor]) -> Bucket:
+        """Return a bucket with others in place of the weights."""
+        return Bucket(self.step, self.kind, self.names, [params, *self.columns[1:]], {})
+
+    def with_grads(self, grads: list[Tensor]) -> Bucket:
+        """Return a bucket with other gradients."""
+        return Bucket(self.step, self.kind, self.names, [self.params, grads, *self.states], {})
 
     def with_state(self, name: str, tensors: list[Tensor]) -> Bucket:
         """Return a bucket with one more state tensor a weight."""
-        rows = [(*row, tensor) for row, tensor in zip(self.rows, tensors, strict=True)]
-        return Bucket(self.step, self.kind, (*self.names, name), rows)
+        return Bucket(self.step, self.kind, (*self.names, name), [*self.columns, tensors], {})
 
 
 def parts(bucket: Bucket, divide: bool) -> Iterator[Bucket]:
@@ -70,10 +87,10 @@ def parts(bucket: Bucket, divide: bool) -> Iterator[Bucket]:
         bucket: what to cut.
         divide: whether large tensors may be seen as several flat pieces.
     """
-    if not bucket.rows:
+    if not bucket.params:
         return
-    limit = ON_DEVICE if bucket.rows[0][0].device.type != "cpu" else PER_THREAD * torch.get_num_threads()
-    sizes = [row[0].numel() for row in bucket.rows]
+    limit = ON_DEVICE if bucket.params[0].device.type != "cpu" else PER_THREAD * torch.get_num_threads()
+    sizes = [weight.numel() for weight in bucket.params]
     if sum(sizes) <= limit:
         yield bucket
         return
@@ -96,6 +113,18 @@ def parts(bucket: Bucket, divide: bool) -> Iterator[Bucket]:
 def flat(row: Row) -> Row | None:
     """Return tensors of one shape as views of one dimension in the order of their memory, or None if those differ."""
     return tuple(tensor.as_strided((tensor.numel(),), (1,)) for tensor in row) if aligned(row) else None
+
+
+def wide(row: Row) -> Row:
+    """Return the tensors of a weight of half precision as float32 copies, and others as they are."""
+    return tuple([tensor.float() for tensor in row]) if row[0].dtype in HALF else row
+
+
+def put_back(row: Row, updated: Row) -> None:
+    """Round what `wide` made of a weight and its states, all but the gradient, back into them."""
+    for place, (tensor, one) in enumerate(zip(row, updated, strict=True)):
+        if place != 1 and tensor.dtype != one.dtype:
+            tensor.copy_(one)
 
 
 def aligned(row: Row) -> bool:

@@ -3,73 +3,125 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import chain
 from types import FunctionType
 from typing import Any
 
+import attrs
 import torch
-import torch.fx.experimental._config as shapes
 from torch import Tensor
 
-from hookloom_optim_extra.optim.bucket import Row, aligned
+from hookloom_optim_extra.optim.bucket import Row, put_back, wide
+from hookloom_optim_extra.optim.direct import Direct, Found
 
-LEAST = 65536
-"""Smallest weight for which a call of compiled code, 10 to 50 microseconds a weight, costs less than it saves."""
+TYPICAL = 65536
+"""Size of the first weight for which code is compiled, so that it uses several threads; the others' are each one more."""
 
-TOGETHER = 8
-"""Weights that one call takes, which costs a fifth of as many calls; more would take long to compile."""
+Kinds = tuple[tuple[torch.dtype, torch.device], ...]
+Rest = tuple[Hashable, tuple[tuple[str, Hashable], ...]]
+Formula = Callable[..., Found | None]
+
+
+@attrs.define
+class Given:
+    """What a formula takes besides a weight, its gradient and its states: `numbers` and `options`.
+
+    Args:
+        tensors: the tensors among them, and the floats as tensors of float64: a float would be a constant in the code.
+        kinds: dtype and device of each of these.
+        rest: numbers and options without them.
+        settings: those of torch that are a part of compiled code.
+    """
+
+    tensors: list[Tensor]
+    kinds: Kinds
+    rest: Rest
+    settings: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, numbers: Any, options: dict[str, Any], device: torch.device) -> Given:
+        """Take numbers and options for weights on a device apart."""
+        tensors: list[Tensor] = []
+        gaps = _apart(numbers, tensors)
+        rest = gaps, tuple([(name, _apart(value, tensors)) for name, value in options.items()])
+        settings = (
+            torch.get_num_threads(),
+            torch.get_default_dtype(),
+            torch.is_inference_mode_enabled(),
+            torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type),
+            torch.are_deterministic_algorithms_enabled(),
+        )
+        return cls(tensors, kinds_of(tensors), rest, settings)
 
 
 @functools.cache
-def compiled(formula: Callable[..., Any], count: int) -> Callable[..., list[Any]]:
-    """Return compiled code for a formula and a number of weights, one for all optimizers of a class."""
+def compiled(formula: Formula, count: int, kinds: Kinds, given: Kinds, rest: Rest) -> Direct:
+    """Return code for a formula, one for all optimizers of a class.
 
-    def together(rows: tuple[Row, ...], numbers: Any, options: Any) -> list[Any]:
-        return [formula(*row, numbers, options) for row in rows]
+    It takes the weights in one dimension, each of their states, the gradients, and the tensors of `Given`.
+
+    Args:
+        formula: updates one weight, as `ExtraOptimizer.single` does.
+        count: how many weights a call takes.
+        kinds: dtype and device of weight, gradient and states.
+        given: the same of the tensors of `Given`.
+        rest: `Given.rest`.
+    """
+    width = len(kinds)
+
+    def updated(tensors: list[Tensor]) -> list[Found]:
+        values = iter(tensors[count * width :])
+        numbers = _together(rest[0], values)
+        options = {name: _together(value, values) for name, value in rest[1]}
+        weights, *states, grads = (tensors[place * count : (place + 1) * count] for place in range(width))
+        found = [_updated(formula, row, numbers, options) for row in zip(weights, grads, *states, strict=True)]
+        return [one for one in found if one is not None]
 
     # torch counts variants by code object, and gives up beyond some: each formula shall have its own.
-    code = together.__code__.replace(co_name=f"{count} of {formula.__qualname__}")
-    function = FunctionType(code, together.__globals__, code.co_name, None, together.__closure__)
-    # No fullgraph: beyond torch's limit of variants a formula is to be slow rather than an error.
-    run = torch.compile(function, dynamic=True)
-
-    def called(*arguments: Any) -> list[Any]:
-        # Else which of the weights are of one size would be a part of the code, and others compile it anew.
-        with shapes.patch(use_duck_shape=False):  # type: ignore[attr-defined] # made by torch when it is imported
-            return run(*arguments)  # type: ignore[no-any-return]
-
-    return called
+    code = updated.__code__.replace(co_name=f"{count} of {formula.__qualname__}")
+    direct = Direct(FunctionType(code, updated.__globals__, code.co_name, None, updated.__closure__))
+    weights, grads, *states = zip(*[zeros(kinds, TYPICAL + place) for place in range(count)], strict=True)
+    numbers = [torch.ones((), dtype=dtype, device=device) for dtype, device in given]
+    direct("typical", [*weights, *chain.from_iterable(states), *grads, *numbers])
+    return direct
 
 
-def portions(rows: list[Row], size: int) -> Iterator[tuple[Row, ...]]:
-    """Yield weights in portions for one call each: of `size`, and what is left one by one."""
-    whole = len(rows) - len(rows) % size
-    yield from (tuple(rows[start : start + size]) for start in range(0, whole, size))
-    yield from ((row,) for row in rows[whole:])
+def kinds_of(tensors: Iterable[Tensor]) -> Kinds:
+    """Return dtype and device of tensors."""
+    return tuple([(tensor.dtype, tensor.device) for tensor in tensors])
 
 
-def pays(row: Row) -> Row | None:
-    """Return the tensors as compiled code takes them, flat, or None where the usual way is faster."""
-    count = row[0].numel()
-    return tuple([_alias(tensor, count) for tensor in row]) if count >= LEAST and aligned(row) else None
+def zeros(kinds: Kinds, size: int) -> Row:
+    """Return zeros for a weight, its gradient and its states."""
+    return tuple(torch.zeros(size, dtype=dtype, device=device) for dtype, device in kinds)
 
 
-def _alias(tensor: Tensor, count: int) -> Tensor:
-    """Return the memory of a tensor as one dimension; of a view, compiled code would depend on what it is a view of."""
-    return tensor.new_empty(0).set_(tensor.untyped_storage(), tensor.storage_offset(), (count,), (1,))
+def _updated(formula: Formula, row: Row, numbers: Any, options: Any) -> Found | None:
+    one = wide(row)
+    found = formula(*one, numbers, options)
+    put_back(row, one)
+    return found
 
 
-def as_tensors(value: Any) -> Any:
-    """Return floats, also those in a tuple, list or dict, as float64 tensors; everything else as it is.
+@functools.lru_cache(maxsize=1024)
+def _constant(value: float) -> Tensor:
+    """Return a float as a tensor that nobody changes; most are those of the step before."""
+    return torch.tensor(value, dtype=torch.float64, device="cpu")
 
-    A float is a constant in compiled code, a tensor is an input.
-    """
+
+def _apart(value: Any, tensors: list[Tensor]) -> Hashable:
+    """Put tensors, and floats as tensors, into the list, and return the value with gaps where they were."""
     if isinstance(value, float):
-        return torch.tensor(value, dtype=torch.float64)
+        value = _constant(value)
     if isinstance(value, Tensor):
-        return value
-    if isinstance(value, (tuple, list)):
-        return tuple(as_tensors(one) for one in value)
-    if isinstance(value, dict):
-        return {name: as_tensors(one) for name, one in value.items()}
-    return value
+        tensors.append(value)
+        return ...
+    return tuple([_apart(one, tensors) for one in value]) if isinstance(value, (tuple, list)) else value
+
+
+def _together(value: Any, tensors: Iterator[Tensor]) -> Any:
+    """Fill the gaps again."""
+    if value is ...:
+        return next(tensors)
+    return tuple([_together(one, tensors) for one in value]) if isinstance(value, tuple) else value

@@ -53,7 +53,7 @@ class LAMB(ExtraOptimizer):
     options = LambOptions
     states = STATES
     elementwise = False
-    together = 1  # it keeps an update as large as the weight until its norm is known
+    reduces = True
 
     def __init__(
         self,
@@ -118,7 +118,6 @@ def _directions(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, 
     updates = bucket.states[-1]
     torch._foreach_zero_(updates)
     # A step of Adam from 0 with an lr of -1 is its direction.
-    rows = [(update, *row[1:]) for row, update in zip(bucket.rows, updates, strict=True)]
-    adamw_several(bucket.with_rows(rows), numbers, {**options, "weight_decay": 0.0})
+    adamw_several(bucket.with_params(updates), numbers, {**options, "weight_decay": 0.0})
     if options["weight_decay"]:
         torch._foreach_add_(updates, bucket.params, alpha=options["weight_decay"])

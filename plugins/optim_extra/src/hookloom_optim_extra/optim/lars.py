@@ -61,6 +61,7 @@ class LARS(ExtraOptimizer):
     options = LarsOptions
     states = ("momentum_buffer",)
     elementwise = False
+    reduces = True
 
     def __init__(
         self,

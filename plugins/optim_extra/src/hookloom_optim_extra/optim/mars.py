@@ -57,6 +57,7 @@ class MARS(ExtraOptimizer):
     options = MarsOptions
     states = (*STATES, "last_grad")
     elementwise = False
+    reduces = True
 
     def __init__(
         self,
@@ -114,8 +115,7 @@ class MARS(ExtraOptimizer):
         lengths = list(length.unbind())
         for part in cut:
             torch._foreach_div_(part.states[-1], lengths)
-            rows = [(row[0], row[-1], *row[2:]) for row in part.rows]
-            adamw_several(part.with_rows(rows), numbers, options)
+            adamw_several(part.with_grads(part.states[-1]), numbers, options)
 
 
 def _reduce(bucket: Bucket, options: dict[str, Any]) -> Tensor:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import is_
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import torch
 from torch import Tensor
 
 from hookloom_optim_extra.optim.bucket import Bucket
+
+T = TypeVar("T")
 
 
 @attrs.define
@@ -23,6 +25,7 @@ class _Lot:
         names: names of the state tensors.
         members: places among the weights that have a gradient.
         columns: for each name of a state its tensors.
+        kept: `Bucket.kept` of each step.
     """
 
     step: int
@@ -30,6 +33,7 @@ class _Lot:
     names: tuple[str, ...]
     members: list[int]
     columns: tuple[list[Tensor], ...]
+    kept: dict[str, Any]
 
 
 @attrs.define
@@ -76,7 +80,7 @@ class Plan:
         lots = []
         for (_, _, kind, names, step), members in found.items():
             columns = tuple([states[place][name] for place in members] for name in names)
-            lots.append(_Lot(step, kind, names, members, columns))
+            lots.append(_Lot(step, kind, names, members, columns, {}))
         return cls(params, kinds, [param.dtype for param in params], states, lots)
 
     def fits(self, params: list[Tensor], kinds: list[str], states: list[dict[str, Any]]) -> bool:
@@ -89,7 +93,7 @@ class Plan:
         ):
             return False
         for lot in self.lots:
-            mine = _picked(states, lot.members)
+            mine = picked(states, lot.members)
             if [state.get("step") for state in mine].count(lot.step) < len(mine):
                 return False
             for name, column in zip(lot.names, lot.columns, strict=True):
@@ -106,16 +110,17 @@ class Plan:
         buckets = []
         for lot in self.lots:
             lot.step += 1
-            for state in _picked(self.states, lot.members):
+            for state in picked(self.states, lot.members):
                 state["step"] = lot.step
-            columns = (_picked(self.params, lot.members), _picked(grads, lot.members), *lot.columns)
-            buckets.append(Bucket(lot.step, lot.kind, lot.names, list(zip(*columns, strict=True))))
+            columns = [picked(self.params, lot.members), picked(grads, lot.members), *lot.columns]
+            buckets.append(Bucket(lot.step, lot.kind, lot.names, columns, lot.kept))
         return buckets
+
+
+def picked(values: list[T], places: list[int]) -> list[T]:
+    """Return the values at places, which go up; all of them if there are as many."""
+    return values if len(places) == len(values) else [values[place] for place in places]
 
 
 def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
     return len(one) == len(other) and all(map(is_, one, other))
-
-
-def _picked(values: list[Any], places: list[int]) -> list[Any]:
-    return values if len(places) == len(values) else [values[place] for place in places]

@@ -13,7 +13,7 @@ from torch._utils import _unflatten_dense_tensors
 
 from hookloom_optim_extra.optim.adamw import STATES, adamw_several
 from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
-from hookloom_optim_extra.optim.bucket import Bucket, Row
+from hookloom_optim_extra.optim.bucket import Bucket
 from hookloom_optim_extra.optim.lists import (
     add_quotients,
     add_scaled,
@@ -77,6 +77,7 @@ class Prodigy(ExtraOptimizer):
 
     options = ProdigyOptions
     states = (*STATES, "s", "first")
+    reduces = True
 
     def __init__(
         self,
@@ -167,7 +168,7 @@ class Prodigy(ExtraOptimizer):
         """
         parts = list(super().cut(bucket))
         size = max((sum(weight.numel() for weight in part.params) for part in parts), default=0)
-        room = bucket.rows[0][0].new_empty(size) if parts else None
+        room = bucket.params[0].new_empty(size) if parts else None
         for part in parts:
             views = _unflatten_dense_tensors(room, part.params)  # type: ignore[no-untyped-call]
             yield part.with_state("room", list(views))
@@ -217,9 +218,10 @@ def _move(bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) 
         # The same as AdamW, whose corrections cancel out of these numbers.
         correction1, correction2 = 1 - beta1**bucket.step, math.sqrt(1 - beta2**bucket.step)
         lr = step * correction1 / correction2
-        rows: list[Row] = list(zip(weights, scaled, m, v, strict=True))
         adam = {**options, "eps": d * options["eps"] / correction2, "weight_decay": lost / lr}
-        adamw_several(Bucket(bucket.step, "", STATES, rows), (lr, correction1, correction2), adam)
+        adamw_several(
+            Bucket(bucket.step, "", STATES, [weights, scaled, m, v], {}), (lr, correction1, correction2), adam
+        )
         return
     torch._foreach_lerp_(m, scaled, 1 - beta1)
     mix_all_squares(v, scaled, beta2)

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.errors import OptionError
 from hookloom_optim_extra.optim.adamw import STATES, adamw_several
 from hookloom_optim_extra.optim.base import Number, Params
-from hookloom_optim_extra.optim.bucket import Bucket, Row
+from hookloom_optim_extra.optim.bucket import Bucket
 from hookloom_optim_extra.optim.lists import mix_squares
 from hookloom_optim_extra.optim.options import fractions, number
 from hookloom_optim_extra.optim.schedule_free import ScheduleFree, ScheduleFreeOptions, move, move_all
@@ -120,9 +120,10 @@ class ScheduleFreeAdamW(ScheduleFree):
         weights, grads, (z, v) = bucket.params, bucket.grads, bucket.states
         # A step of Adam from 0, without momentum and with an lr of -1, is the direction.
         directions, averages = list(map(torch.zeros_like, weights)), list(map(torch.zeros_like, weights))
-        rows: list[Row] = list(zip(directions, grads, averages, v, strict=True))
         adam = {**options, "betas": (0.0, options["betas"][1]), "weight_decay": 0.0}
-        adamw_several(Bucket(bucket.step, "", STATES, rows), (-1.0, 1.0, correction), adam)
+        adamw_several(
+            Bucket(bucket.step, "", STATES, [directions, grads, averages, v], {}), (-1.0, 1.0, correction), adam
+        )
         if options["weight_decay"]:
             torch._foreach_add_(directions, weights, alpha=options["weight_decay"])
         move_all(weights, z, directions, tuple(numbers_of_base))

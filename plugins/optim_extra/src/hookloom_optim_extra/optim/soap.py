@@ -11,8 +11,8 @@ from torch import Tensor
 
 from core.hooks.options import positive_int
 from hookloom_optim_extra.optim.adamw import STATES, adamw_numbers, adamw_several, adamw_single
-from hookloom_optim_extra.optim.base import HALF, ExtraOptimizer, Number, Params
-from hookloom_optim_extra.optim.bucket import Bucket
+from hookloom_optim_extra.optim.base import ExtraOptimizer, Number, Params
+from hookloom_optim_extra.optim.bucket import HALF, Bucket, Row
 from hookloom_optim_extra.optim.eigenbasis import eigenvectors, gram, refreshed, rotated
 from hookloom_optim_extra.optim.lists import add_scaled, denominators, mix_all_squares, shrink_all
 from hookloom_optim_extra.optim.options import Options, fractions, number
@@ -162,10 +162,10 @@ class SOAP(ExtraOptimizer):
         """Cut AdamW's bucket by size and others by shape."""
         if bucket.kind == "adamw":
             return super().cut(bucket)
-        shapes: dict[torch.Size, Bucket] = {}
+        shapes: dict[torch.Size, list[Row]] = {}
         for row in bucket.rows:
-            shapes.setdefault(row[0].shape, bucket.with_rows([])).rows.append(row)
-        return shapes.values()
+            shapes.setdefault(row[0].shape, []).append(row)
+        return map(bucket.with_rows, shapes.values())
 
     def update(self, bucket: Bucket, numbers: tuple[Number, ...], options: dict[str, Any]) -> None:
         """Update a bucket in the way its options say; products of matrices gain nothing by being compiled."""
