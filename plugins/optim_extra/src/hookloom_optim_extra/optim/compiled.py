@@ -16,7 +16,7 @@ from hookloom_optim_extra.optim.bucket import Row, put_back, wide
 from hookloom_optim_extra.optim.direct import Direct, Found
 
 TYPICAL = 65536
-"""Size of the first weight for which code is compiled, so that it uses several threads; the others' are each one more."""
+"""Size of the first weight for which code is compiled, so that it uses several threads; each other has one more."""
 
 Kinds = tuple[tuple[torch.dtype, torch.device], ...]
 Rest = tuple[Hashable, tuple[tuple[str, Hashable], ...]]
