@@ -140,6 +140,18 @@ def test_weights_go_in_portions_whatever_their_sizes(monkeypatch: pytest.MonkeyP
     assert (counter.compiled, counter.asked) == (1, 1 + 4 + 1)
 
 
+def test_a_compilation_is_said_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[list[str]] = []
+    Counter(monkeypatch, lambda graph, examples: said.append(list(caplog.messages)) or graph.forward)
+    with caplog.at_level("INFO", "core"):
+        end("Lion", [{}] * 2, parameters(), compile=True)
+    line = "compiling Lion for torch.float32: up to half a minute, the first time"
+    assert said == [[line]]
+    assert caplog.messages == [line]
+
+
 def test_what_code_returns_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
     counter = Counter(monkeypatch)
     shapes = [(4100,), (4500,), (50, 90)]

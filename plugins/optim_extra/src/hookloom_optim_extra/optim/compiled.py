@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import chain
 from types import FunctionType
@@ -68,7 +69,9 @@ def compiled(formula: Formula, count: int, kinds: Kinds, given: Kinds, rest: Res
         given: the same of the tensors of `Given`.
         rest: `Given.rest`.
     """
-    width = len(kinds)
+    name, width = formula.__qualname__.removesuffix(".single"), len(kinds)
+    # Said before, for it is a while in which nothing else is seen.
+    logging.getLogger("core").info("compiling %s for %s: up to half a minute, the first time", name, kinds[0][0])
 
     def updated(tensors: list[Tensor]) -> list[Found]:
         values = iter(tensors[count * width :])
@@ -79,7 +82,7 @@ def compiled(formula: Formula, count: int, kinds: Kinds, given: Kinds, rest: Res
         return [one for one in found if one is not None]
 
     # torch counts variants by code object, and gives up beyond some: each formula shall have its own.
-    code = updated.__code__.replace(co_name=f"{count} of {formula.__qualname__}")
+    code = updated.__code__.replace(co_name=f"{count} of {name}")
     direct = Direct(FunctionType(code, updated.__globals__, code.co_name, None, updated.__closure__))
     weights, grads, *states = zip(*[zeros(kinds, TYPICAL + place) for place in range(count)], strict=True)
     numbers = [torch.ones((), dtype=dtype, device=device) for dtype, device in given]
