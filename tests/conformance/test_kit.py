@@ -149,6 +149,39 @@ def test_the_command_prints_a_table(dist: Any, capsys: Any) -> None:
     assert out.splitlines()[-1].startswith("49 checks: ")
 
 
+def test_a_library_that_is_exempt_has_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    names = ("lib.A", "lib.B", "lib.C", "lib.D", "alone.A")
+    points = "[hookloom.hooks]\n" + "".join(f"{name} = my_dist:Twice\n" for name in names)
+    reasons = {"lib.A": "not ours", "lib.B": "not ours", "lib.C": "not ours", "lib.D": "slow", "alone.A": "not ours"}
+    cases = {f"hooks/{name}": {"exempt": {"*": reason}} for name, reason in reasons.items()}
+    install(
+        tmp_path,
+        "my-dist",
+        f"{points}[hookloom_conformance]\ncases = my_dist:cases\n",
+        CODE.replace("CASES", str(cases)),
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        assert main(["plugins", "conform", "my-dist"]) == 0
+        out = capsys.readouterr().out.splitlines()
+        assert sorted(line.split() for line in out[1:4]) == [
+            ["alone.A", "hook", "1"],
+            ["lib.*", "(3)", "hook", "3"],
+            ["lib.D", "hook", "1"],
+        ]
+        assert sorted(line.split() for line in out[6:9]) == [
+            ["alone.A", "usable", "exempt", "not", "ours"],
+            ["lib.*", "(3)", "usable", "exempt", "not", "ours"],
+            ["lib.D", "usable", "exempt", "slow"],
+        ]
+        assert out[-1].startswith("5 checks: ")
+        assert main(["plugins", "conform", "my-dist", "--all"]) == 0
+        assert "lib.B" in capsys.readouterr().out
+    finally:
+        forget()
+        sys.modules.pop("my_dist", None)
+
+
 def test_the_command_writes_json(dist: Any, capsys: Any) -> None:
     dist('{"hooks/Twice": {"exempt": {"*": "a joke"}}}')
     main(["plugins", "conform", "my-dist", "--format", "json"])

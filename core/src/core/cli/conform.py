@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.cli.table import print_table
@@ -49,20 +49,35 @@ def print_report(report: Report, everything: bool) -> None:
     """
     from core.testing.report import OUTCOMES, counted
 
+    names = {} if everything else _families(report.results)
     components: dict[tuple[str, str], list[Result]] = {}
     for result in report.results:
-        components.setdefault((result.kind, result.component), []).append(result)
+        name = names.get((result.kind, result.component), result.component)
+        components.setdefault((result.kind, name), []).append(result)
     rows = []
     for (kind, name), results in components.items():
         counts = Counter(result.outcome for result in results)
         rows.append((name, kind, *(str(counts[outcome] or "") for outcome in OUTCOMES)))
     print_table(("component", "kind", *OUTCOMES), rows)
     shown = [one for one in report.results if everything or one.outcome not in ("passed", "skipped")]
-    if shown:
+    lines = [(names.get((one.kind, one.component), one.component), one.check, one.outcome, one.found) for one in shown]
+    if lines:
         print()
-        print_table(("component", "check", "outcome", "found"), _lines(shown))
+        print_table(("component", "check", "outcome", "found"), dict.fromkeys(lines))
     print(f"\n{counted(report.results)}")
 
 
-def _lines(results: Iterable[Result]) -> list[tuple[str, str, str, str]]:
-    return [(one.component, one.check, one.outcome, one.found) for one in results]
+def _families(results: Sequence[Result]) -> dict[tuple[str, str], str]:
+    """Return one name, `library.* (117)`, for all components of a library that are exempt from all for one reason."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    counts = Counter((one.kind, one.component) for one in results)
+    for one in results:
+        library, dot, _ = one.component.partition(".")
+        if one.outcome == "exempt" and dot and counts[one.kind, one.component] == 1:
+            found.setdefault((one.kind, library, one.found), []).append(one.component)
+    return {
+        (kind, name): f"{library}.* ({len(names)})"
+        for (kind, library, _), names in found.items()
+        for name in names
+        if len(names) > 1
+    }
