@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -123,6 +124,29 @@ def test_compiled_code_updates_as_eager_code_does(name: str, monkeypatch: pytest
         assert sum(int(one.sum()) for one in different) <= 5
         low = [torch.where(one, b, a) for one, a, b in zip(different, low, wanted, strict=True)]
     alike(low, wanted, 1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_stopped_run_goes_on_to_the_bit(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lots, "TOGETHER", 2)
+    whole, half = parameters(dtype=dtype), parameters(dtype=dtype)
+    end("AdEMAMix", [{}] * 4, whole, compile=True)
+    first = make("AdEMAMix", half, compile=True)
+    for step in range(2):
+        give_gradients(half, step)
+        first.step()
+    moved = [torch.nn.Parameter(param.detach().clone()) for param in half]
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    file.seek(0)
+    second = make("AdEMAMix", moved, compile=True)
+    second.load_state_dict(torch.load(file, weights_only=True))
+    for step in range(2, 4):
+        give_gradients(moved, step)
+        second.step()
+    assert all(torch.equal(a, b) for a, b in zip(whole, moved, strict=True))
 
 
 def test_weights_go_in_portions_whatever_their_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
