@@ -25,6 +25,7 @@ from core.errors import MissingExtraError, OptionError, UnknownComponentError
 from core.optim.capabilities import capabilities_of
 from core.plugins import catalog as catalog_module
 from core.plugins.catalog import catalog
+from core.seeding import restore_rng_state, rng_state
 from hookloom_optim_extra.pytorch_optimizer.table import REFUSED, USABLE
 
 PREFIX = "pytorch_optimizer."
@@ -129,13 +130,13 @@ def test_it_trains_resumes_to_the_bit_and_minds_its_keywords(name: str) -> None:
     file = io.BytesIO()
     torch.save(plain({"model": model.state_dict(), "optimizer": optimizer.state_dict()}), file)
     file.seek(0)
-    saved, random = torch.load(file, weights_only=True), torch.get_rng_state()
+    saved, random = torch.load(file, weights_only=True), rng_state()  # Kron asks numpy for numbers
     train(optimizer, model, data[6:])
     resumed = Net()
     resumed.load_state_dict(saved["model"])
     other = make(name, resumed)
     other.load_state_dict(saved["optimizer"])
-    torch.set_rng_state(random)
+    restore_rng_state(random)
     train(other, resumed, data[6:])
     assert equal(model, resumed)
     with pytest.raises(OptionError, match=rf"^pytorch_optimizer\.{name} takes no 'weight_dacay'"):
@@ -374,7 +375,7 @@ def without_the_library(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_without_the_plugin_its_names_say_what_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.registry.catalog", lambda: catalog_module.Catalog(()))
+    monkeypatch.setattr("core.plugins.offered.catalog", lambda: catalog_module.Catalog(()))
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     with pytest.raises(
         UnknownComponentError, match=r"comes with hookloom-optim-extra\[pytorch-optimizer\]; pip install"
