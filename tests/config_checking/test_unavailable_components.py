@@ -35,7 +35,7 @@ def hooks(checked: Callable[..., list[str]], tmp_path: Path) -> Callable[..., li
 def test_a_distribution_that_is_not_installed(checked, hooks, monkeypatch):
     whole = catalog.scan()
     rest = [offer for offer in whole.offers if not offer.provider.distribution.startswith("hookloom-hooks")]
-    monkeypatch.setattr("core.registry.catalog", lambda: catalog.Catalog(tuple(rest)))
+    monkeypatch.setattr("core.plugins.offered.catalog", lambda: catalog.Catalog(tuple(rest)))
     assert hooks("dict(type='EMAHook')") == [
         "child.py:3 custom_hooks[0].type: no hook named 'EMAHook': it comes with hookloom-hooks, which is not "
         "installed; pip install hookloom-hooks (in a checkout: pip install ./plugins/hooks)"

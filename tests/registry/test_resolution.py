@@ -136,7 +136,7 @@ def test_not_found(registry: Registry, name: str, said: str) -> None:
 def test_first_party_component_that_is_not_installed(monkeypatch: Any) -> None:
     whole = catalog_module.scan()
     rest = [offer for offer in whole.offers if offer.provider.distribution != "hookloom-hooks"]
-    monkeypatch.setattr("core.registry.catalog", lambda: catalog_module.Catalog(tuple(rest)))
+    monkeypatch.setattr("core.plugins.offered.catalog", lambda: catalog_module.Catalog(tuple(rest)))
     with pytest.raises(UnknownComponentError) as caught:
         HOOKS.resolve("EMAHook")
     assert "it comes with hookloom-hooks, which is not installed; pip install hookloom-hooks" in str(caught.value)

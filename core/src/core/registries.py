@@ -39,7 +39,7 @@ def _policy_of(name: str) -> Component | None:
     """An updater under its class name (`StepLrUpdaterHook`) is the policy's component."""
     for policies, suffix in ((LR_UPDATERS, LR_SUFFIX), (MOMENTUM_UPDATERS, MOMENTUM_SUFFIX)):
         policy = name.removesuffix(suffix)
-        if policy and policy != name and policies._matching(policy):
+        if policy and policy != name and policies.offered.matching(policy):
             found = policies.resolve(policy)
             return Component(name, found.target, found.provider, HOOKS.name)
     return None

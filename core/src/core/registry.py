@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
 from typing import Any
 
 from core.component import Component, Provider, provider_of
-from core.errors import AmbiguousComponentError, BlockedComponentError, RegistryError, UnknownComponentError
-from core.plugins.catalog import Offer, catalog, gathered
-from core.plugins.missing import FIRST_PARTY, LIBRARIES, how_to_install
-from core.plugins.switches import CORE, current
+from core.errors import RegistryError, UnknownComponentError
+from core.plugins import unknown
+from core.plugins.missing import LIBRARIES, how_to_install
+from core.plugins.offered import Offered
+from core.plugins.switches import CORE
 from core.resolve import import_object, looks_like_path
-from core.suggest import nearest
 
 Target = Callable[..., Any]
 _all: dict[str, Registry] = {}
@@ -53,6 +52,7 @@ class Registry:
         inherited: Callable[..., Any] = build_from_cfg if parent is None else parent.build_func
         self.build_func: Callable[..., Any] = build_func or inherited
         self._fold: Callable[[str], str] = str.casefold if fold_case else str
+        self.offered = Offered(name, self.noun, self._fold)
         self._local: dict[str, Component] = {}
         # Names in other registries that mean a component of this one; set by core.registries.
         self.aliases: Callable[[str], Component | None] = lambda name: None
@@ -73,14 +73,14 @@ class Registry:
 
     def names(self) -> list[str]:
         """Return all known names, sorted; a family counts as one name."""
-        offered = {offer.name for offer in self._offers()}
+        offered = {offer.name for offer in self.offered.all()}
         return sorted(offered | {component.name for component in self._local.values()}, key=str.casefold)
 
     def __len__(self) -> int:
         return len(self.names())
 
     def __contains__(self, key: str) -> bool:
-        if self._matching(key):
+        if self.offered.matching(key):
             return True
         try:
             return self._find(key) is not None
@@ -107,8 +107,8 @@ class Registry:
         Raises:
             RegistryError: if the name is unknown, ambiguous or blocked.
         """
-        matching = [] if self._fold(key) in self._local else self._matching(key)
-        return self._only(key, matching).provider if matching else self.resolve(key).provider
+        matching = [] if self._fold(key) in self._local else self.offered.matching(key)
+        return self.offered.only(key, matching).provider if matching else self.resolve(key).provider
 
     def resolve(self, type_: str | Target) -> Component:
         """Find a component by its `type`.
@@ -131,7 +131,7 @@ class Registry:
         found = self._find(type_)
         if found is not None:
             return found
-        self._refuse_claimed(type_)
+        self.offered.refuse_claimed(type_)
         if looks_like_path(type_):
             target = self._imported(type_)
             if not callable(target):
@@ -144,85 +144,24 @@ class Registry:
         local = self._local.get(self._fold(name))
         if local is not None:
             return local
-        reserved = self._family_member(name, reserved=True)
+        reserved = self.offered.family_member(name, reserved=True)
         if reserved is not None:
             return reserved
-        matching = self._matching(name)
+        matching = self.offered.matching(name)
         if matching:
-            return self._loaded(self._only(name, matching))
-        member = self._family_member(name, reserved=False)
+            return self.offered.loaded(self.offered.only(name, matching))
+        member = self.offered.family_member(name, reserved=False)
         if member is not None:
             return member
         distribution, slash, bare = name.partition("/")
         if slash:
-            return self._qualified(distribution, bare)
+            return self.offered.qualified(distribution, bare)
         scope, dot, rest = name.partition(".")
         if dot and scope in self.children:
             return self.children[scope]._find(rest)
         if dot and scope == self.scope:
             return self._find(rest)
         return self.aliases(name) or (None if self.parent is None else self.parent._find(name))
-
-    def _offers(self) -> tuple[Offer, ...]:
-        return catalog().of(self.name)
-
-    def _matching(self, name: str) -> list[Offer]:
-        wanted = self._fold(name)
-        return [offer for offer in self._offers() if self._fold(offer.name) == wanted and not offer.is_family]
-
-    def _only(self, name: str, matching: list[Offer]) -> Offer:
-        admitted = [offer for offer in matching if current().admits(offer.provider.distribution)]
-        if not admitted:
-            who = ", ".join(str(offer.provider) for offer in matching)
-            raise BlockedComponentError(f"{self.noun} {name!r} comes from {who}, which the plugin switches leave out")
-        if len(admitted) > 1:
-            admitted.sort(key=lambda offer: offer.provider.distribution)
-            who = " and ".join(str(offer.provider) for offer in admitted)
-            ways = " or ".join(repr(f"{offer.provider.distribution}/{offer.name}") for offer in admitted)
-            raise AmbiguousComponentError(f"{self.noun} {name!r} is offered by {who}; write {ways}")
-        return admitted[0]
-
-    def _loaded(self, offer: Offer) -> Component:
-        target = offer.load()
-        if not callable(target):
-            raise UnknownComponentError(
-                f"{offer.name!r} of {offer.provider} is a {type(target).__name__}, no class or function"
-            )
-        return Component(offer.name, target, offer.provider, self.name)
-
-    def _family_member(self, name: str, *, reserved: bool) -> Component | None:
-        for offer in self._offers():
-            if offer.is_family and (offer.provider.distribution == CORE) is reserved:
-                if not current().admits(offer.provider.distribution):
-                    continue
-                target = _family(offer).get(name)
-                if target is not None:
-                    return Component(name, target, provider_of(target), self.name)
-        return None
-
-    def _qualified(self, distribution: str, name: str) -> Component:
-        wanted = distribution.replace("_", "-").casefold()
-        offers = [offer for offer in self._matching(name) if offer.provider.distribution == wanted]
-        if offers:
-            return self._loaded(self._only(name, offers))
-        for reserved in (True, False):
-            member = self._family_member(name, reserved=reserved)
-            if member is not None and member.provider.distribution.casefold() == wanted:
-                return member
-        known = sorted(f"{offer.provider.distribution}/{offer.name}" for offer in self._offers() if not offer.is_family)
-        close = nearest(f"{wanted}/{name}", known)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        meant = close[0] if close else None
-        raise UnknownComponentError(f"distribution {distribution!r} offers no {self.noun} {name!r}{hint}", meant)
-
-    def _family_names(self) -> dict[str, str]:
-        admits = current().admits
-        return {
-            name: str(provider_of(target))
-            for offer in self._offers()
-            if offer.is_family and admits(offer.provider.distribution)
-            for name, target in _family(offer).items()
-        }
 
     def _imported(self, path: str) -> object:
         try:
@@ -233,62 +172,21 @@ class Registry:
                 raise
             raise UnknownComponentError(f"{error}; it comes with {brings}; {how_to_install(brings)}") from error
 
-    def _refuse_claimed(self, name: str) -> None:
-        """Refuse `prefix.Name` where a distribution offers components of that prefix and not this one.
-
-        The import path of the same spelling would lead past whatever the distribution puts around them; with a
-        colon it is still an import path.
-        """
-        prefix, _, rest = name.partition(".")
-        claimed = [offer for offer in self._offers() if rest and offer.name.startswith(f"{prefix}.")]
-        claimed = [offer for offer in claimed if not offer.is_family and current().admits(offer.provider.distribution)]
-        if not claimed or not rest.isidentifier():
-            return
-        try:
-            getattr(import_module(claimed[0].module), rest)
-        except AttributeError as error:
-            who = claimed[0].provider
-            if name in str(error):  # it says why
-                raise UnknownComponentError(f"{error} ({who})") from error
-            close = nearest(name, [offer.name for offer in claimed])
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            meant = close[0] if close else None
-            raise UnknownComponentError(f"{who} offers no {self.noun} {name!r}{hint}", meant) from error
-
-    def _offers_or_has(self, name: str) -> bool:
+    def _has(self, name: str) -> bool:
+        offered = self.offered
         return bool(
-            self._local.get(self._fold(name)) or self._matching(name) or self._family_member(name, reserved=True)
+            self._local.get(self._fold(name)) or offered.matching(name) or offered.family_member(name, reserved=True)
         )
 
     def _unknown(self, name: str) -> UnknownComponentError:
-        start = f"no {self.noun} named {name!r}"
-        missing = FIRST_PARTY.get(self.name, {})
-        by_fold = {self._fold(known): known for known in missing}
-        if self._fold(name) in by_fold:
-            brings = missing[by_fold[self._fold(name)]]
-            return UnknownComponentError(
-                f"{start}: it comes with {brings}, which is not installed; {how_to_install(brings)}"
-            )
+        error = unknown.not_installed(self.offered, name)
+        if error is not None:
+            return error
         for other in _all.values():
-            if other is not self and other._offers_or_has(name):
-                article = "an" if other.noun.startswith(("LR", *"aeiou")) else "a"
-                return UnknownComponentError(f"{start}; registry {other.name!r} has one: it is {article} {other.noun}")
-        known = {offer.name: _told(offer) for offer in self._offers() if not offer.is_family}
-        known |= self._family_names()
-        known |= {component.name: str(component.provider) for component in self._local.values()}
-        for component_name, brings in missing.items():
-            known.setdefault(component_name, f"{brings}, not installed: {how_to_install(brings)}")
-        ends = [one for one in known if one.casefold() == name.casefold()]
-        ends += [one for one in known if one.casefold().endswith(f".{name}".casefold())]
-        begins = [one for one in known if len(name) > 2 and one.casefold().startswith(name.casefold())]
-        begins.sort(key=lambda one: (not known[one].startswith(CORE), one.casefold()))
-        # Who writes the beginning of a name has more likely left off its end than misspelt a shorter one.
-        close = ends or nearest(name, known, cutoff=0.85) or begins or nearest(name, known)
-        if close:
-            meant = " or ".join(f"{one!r} ({known[one]})" for one in close[:3])
-            return UnknownComponentError(f"{start}; did you mean {meant}?", close[0])
-        registered = ", ".join(sorted(gathered(known), key=str.casefold)) or "none"
-        return UnknownComponentError(f"{start}; known are: {registered}")
+            if other is not self and other._has(name):
+                return unknown.elsewhere(self.offered, name, other.name, other.noun)
+        local = {component.name: str(component.provider) for component in self._local.values()}
+        return unknown.nowhere(self.offered, name, local)
 
     def build(self, cfg: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Build a component from a dict with a `type`, through this registry's `build_func`."""
@@ -334,8 +232,10 @@ class Registry:
         if taken is not None and _identity(taken.target) == _identity(target):
             taken = None
         if taken is None and not force:
-            taken = next((self._loaded(o) for o in self._matching(name) if o.provider.distribution == CORE), None)
-            taken = taken or self._family_member(name, reserved=True)
+            taken = next(
+                (self.offered.loaded(o) for o in self.offered.matching(name) if o.provider.distribution == CORE), None
+            )
+            taken = taken or self.offered.family_member(name, reserved=True)
             if taken is not None and _identity(taken.target) == _identity(target):
                 taken = None
         if taken is not None and not force:
@@ -379,19 +279,6 @@ def declare(registry: Registry) -> Registry:
     """Make a registry known to the others, so that an error can say which of them holds a name."""
     _all[registry.name] = registry
     return registry
-
-
-def _family(offer: Offer) -> Mapping[str, Target]:
-    family = offer.load()
-    if not callable(family):
-        raise UnknownComponentError(f"family {offer.name!r} of {offer.provider} is not a function")
-    members: Mapping[str, Target] = family()
-    return members
-
-
-def _told(offer: Offer) -> str:
-    command = offer.wants_install
-    return f"{offer.provider}, after {command}" if command else str(offer.provider)
 
 
 def _identity(target: Target) -> tuple[str | None, str | None]:
