@@ -51,8 +51,7 @@ class Registry:
         self.children: dict[str, Registry] = {}
         inherited: Callable[..., Any] = build_from_cfg if parent is None else parent.build_func
         self.build_func: Callable[..., Any] = build_func or inherited
-        self._fold: Callable[[str], str] = str.casefold if fold_case else str
-        self.offered = Offered(name, self.noun, self._fold)
+        self.offered = Offered(name, self.noun, str.casefold if fold_case else str)
         self._local: dict[str, Component] = {}
         # Names in other registries that mean a component of this one; set by core.registries.
         self.aliases: Callable[[str], Component | None] = lambda name: None
@@ -107,7 +106,7 @@ class Registry:
         Raises:
             RegistryError: if the name is unknown, ambiguous or blocked.
         """
-        matching = [] if self._fold(key) in self._local else self.offered.matching(key)
+        matching = [] if self.offered.fold(key) in self._local else self.offered.matching(key)
         return self.offered.only(key, matching).provider if matching else self.resolve(key).provider
 
     def resolve(self, type_: str | Target) -> Component:
@@ -141,7 +140,7 @@ class Registry:
 
     def _find(self, name: str) -> Component | None:
         """Look in everything but import paths."""
-        local = self._local.get(self._fold(name))
+        local = self._local.get(self.offered.fold(name))
         if local is not None:
             return local
         reserved = self.offered.family_member(name, reserved=True)
@@ -175,7 +174,9 @@ class Registry:
     def _has(self, name: str) -> bool:
         offered = self.offered
         return bool(
-            self._local.get(self._fold(name)) or offered.matching(name) or offered.family_member(name, reserved=True)
+            self._local.get(self.offered.fold(name))
+            or offered.matching(name)
+            or offered.family_member(name, reserved=True)
         )
 
     def _unknown(self, name: str) -> UnknownComponentError:
@@ -227,7 +228,7 @@ class Registry:
     def _register(self, name: str, target: Target, force: bool) -> None:
         if not isinstance(name, str) or not callable(target):
             raise RegistryError(f"cannot register {target!r} as {name!r}: a class or function under a text is wanted")
-        key = self._fold(name)
+        key = self.offered.fold(name)
         taken = self._local.get(key)
         if taken is not None and _identity(taken.target) == _identity(target):
             taken = None

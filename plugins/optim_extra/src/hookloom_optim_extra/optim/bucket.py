@@ -100,8 +100,8 @@ def parts(bucket: Bucket, divide: bool) -> Iterator[Bucket]:
         if size and size + count > limit:
             yield bucket.with_rows(rows)
             rows, size = [], 0
-        if divide and count > limit and (one := flat(row)) is not None:
-            pieces = zip(*(torch.split(tensor, limit) for tensor in one), strict=True)
+        if divide and count > limit and aligned(row):
+            pieces = zip(*(torch.split(flat(tensor), limit) for tensor in row), strict=True)
             yield from (bucket.with_rows([piece]) for piece in pieces)
         else:
             rows.append(row)
@@ -110,9 +110,9 @@ def parts(bucket: Bucket, divide: bool) -> Iterator[Bucket]:
         yield bucket.with_rows(rows)
 
 
-def flat(row: Row) -> Row | None:
-    """Return tensors of one shape as views of one dimension in the order of their memory, or None if those differ."""
-    return tuple(tensor.as_strided((tensor.numel(),), (1,)) for tensor in row) if aligned(row) else None
+def flat(tensor: Tensor) -> Tensor:
+    """Return a tensor without gaps as one dimension, in the order of its memory."""
+    return tensor if tensor.ndim == 1 else tensor.as_strided((tensor.numel(),), (1,))
 
 
 def wide(row: Row) -> Row:

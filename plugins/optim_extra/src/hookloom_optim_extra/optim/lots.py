@@ -10,7 +10,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from hookloom_optim_extra.optim.bucket import Bucket, Row, aligned
+from hookloom_optim_extra.optim.bucket import Bucket, Row, aligned, flat
 from hookloom_optim_extra.optim.compiled import Formula, Given, Kinds, compiled, kinds_of, zeros
 from hookloom_optim_extra.optim.direct import Found
 from hookloom_optim_extra.optim.plan import picked
@@ -47,8 +47,8 @@ class _Portion:
     @classmethod
     def of(cls, members: slice, rows: list[Row], fillers: list[Row]) -> _Portion:
         """Prepare some of a lot's weights."""
-        flat = [tuple(_flat(tensor) for tensor in row) for row in rows[members]] + fillers
-        weights, grads, *states = zip(*flat, strict=True)
+        all_rows = [tuple(map(flat, row)) for row in rows[members]] + fillers
+        weights, grads, *states = zip(*all_rows, strict=True)
         spare = grads[len(grads) - len(fillers) :]
         return cls(members, tuple(map(len, weights)), [*weights, *chain.from_iterable(states)], list(spare))
 
@@ -96,7 +96,7 @@ class _Lot:
     def update(self, formula: Formula, grads: list[Tensor], given: Given) -> Iterator[Found]:
         """Update the weights, and yield what the formula returns of each, if anything."""
         code = compiled(formula, self.count, self.kinds, given.kinds, given.rest)
-        grads = [_flat(grad) for grad in picked(grads, self.members)]
+        grads = [flat(grad) for grad in picked(grads, self.members)]
         for portion in self.portions:
             mine = grads[portion.members]
             tensors = [*portion.flat, *mine, *portion.spare, *given.tensors]
@@ -142,10 +142,6 @@ class Lots:
 def _is_plain(row: Row) -> bool:
     shape = row[0].shape
     return all(type(tensor) in PLAIN and tensor.shape == shape for tensor in row)
-
-
-def _flat(tensor: Tensor) -> Tensor:
-    return tensor if tensor.ndim == 1 else tensor.as_strided((tensor.numel(),), (1,))
 
 
 def _memory(weights: list[Tensor], kept: list[Tensor]) -> list[Any]:
